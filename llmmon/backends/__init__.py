@@ -1,0 +1,1 @@
+"""Backends: one file per way to run a model."""

@@ -1,0 +1,1 @@
+"""The demo: real logs, a small model and the script that made each."""

@@ -1,0 +1,1 @@
+"""Detectors: one file per rule that turns a stream into evidence."""

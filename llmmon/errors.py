@@ -1,0 +1,142 @@
+"""Everything llmmon raises on purpose.
+
+LlmmonError                     root; ``exit_code`` is what the command line returns
+├── ConfigError                 llmmon.toml is wrong: names the key, where it stands, what was expected
+├── PluginError                 a registry cannot give what was asked
+│   ├── UnknownPluginError      no plug-in of that name
+│   └── DuplicatePluginError    two plug-ins claim one name
+├── BadRowError                 one line of a log cannot become a request log; it goes to quarantine
+├── SourceUnavailableError      a log file, bucket or table cannot be read
+├── GateError                   a batch failed its Great Expectations gate and was held back
+├── StoreError                  Postgres refused
+│   ├── StoreUnavailableError   Postgres cannot be reached
+│   └── SchemaVersionError      the database is older or newer than this code
+├── AccountingError             the sums of a window do not close
+├── ReplayError                 a replay could not be made
+│   ├── ModelNotFoundError      weights or tokenizer are not where the setting says
+│   ├── BackendUnavailableError the endpoint or device does not answer
+│   └── GpuOutOfMemory          one item alone does not fit on the device
+├── DeliveryError               a channel did not take an alert; ``permanent`` says whether trying again can help
+└── EmbeddedStackError          a process of ``llmmon up`` did not start, or a port is taken
+
+A message says what, where, what was expected and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class LlmmonError(Exception):
+    """Root of every error llmmon raises on purpose."""
+
+    exit_code = 1
+
+
+class ConfigError(LlmmonError):
+    """The configuration is wrong; nothing was run."""
+
+    exit_code = 2
+
+
+class PluginError(LlmmonError):
+    """A registry cannot give what was asked for."""
+
+    exit_code = 2
+
+
+class UnknownPluginError(PluginError):
+    """No plug-in of that kind has this name."""
+
+
+class DuplicatePluginError(PluginError):
+    """Two plug-ins of one kind claim the same name."""
+
+
+class BadRowError(LlmmonError):
+    """One line of a log cannot become a request log.
+
+    Parameters
+    ----------
+    code : str
+        Short stable word for counting, such as ``malformed_json``.
+    reason : str
+        Sentence for a person.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class SourceUnavailableError(LlmmonError):
+    """A log file, bucket or table cannot be read."""
+
+    exit_code = 3
+
+
+class GateError(LlmmonError):
+    """A batch failed its Great Expectations gate and was held back."""
+
+    exit_code = 4
+
+
+class StoreError(LlmmonError):
+    """Postgres refused a statement."""
+
+    exit_code = 5
+
+
+class StoreUnavailableError(StoreError):
+    """Postgres cannot be reached."""
+
+
+class SchemaVersionError(StoreError):
+    """The database schema and this code do not belong together."""
+
+
+class AccountingError(LlmmonError):
+    """The requests of a window are not each in exactly one state."""
+
+    exit_code = 6
+
+
+class ReplayError(LlmmonError):
+    """A replay could not be made."""
+
+    exit_code = 7
+
+
+class ModelNotFoundError(ReplayError):
+    """Weights or tokenizer are not where the setting says."""
+
+
+class BackendUnavailableError(ReplayError):
+    """The endpoint or device does not answer."""
+
+
+class GpuOutOfMemory(ReplayError):
+    """A single item does not fit on the device."""
+
+
+class DeliveryError(LlmmonError):
+    """A channel did not take an alert.
+
+    Parameters
+    ----------
+    message : str
+        What the channel answered.
+    permanent : bool
+        True when trying again cannot help (a revoked webhook, a refused address).
+    """
+
+    exit_code = 8
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+
+
+class EmbeddedStackError(LlmmonError):
+    """A process of the embedded stack did not start or a port is taken."""
+
+    exit_code = 9

@@ -1,0 +1,64 @@
+"""What a metric is: it reduces one window to a value with an interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from llmmon.model import Direction, Estimate, Segment, Window
+from llmmon.registry import Registry
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowData:
+    """Everything a metric may look at: one segment of one window, or of several reference windows together.
+
+    A missing number is NaN inside these frames only; a missing text is None.
+
+    Parameters
+    ----------
+    windows : tuple of Window
+        The windows whose rows are in the frames.
+    requests : pandas.DataFrame
+        One row per logged request: ``request_key, occurred_at, model, model_version, route, tenant, language, status,
+        error_type, prompt, response_text, reference_answer, n_input_tokens, n_output_tokens, ttft_ms, latency_ms,
+        cost_usd, feedback``, and one column ``group.<name>`` per group attribute.
+    scores : pandas.DataFrame
+        One row per score: ``request_key, occurred_at, lane, variant, repeat, scorer, value, label, reason, weight,
+        change`` and the ``group.<name>`` columns. ``weight`` is 1 / inclusion probability; ``lane`` is ``logged`` for
+        the response production gave; ``change`` is the dict that says what the variant changed.
+    responses : pandas.DataFrame
+        One row per replayed response: ``request_key, lane, variant, repeat, text, reason, ttft_ms, latency_ms,
+        n_output_tokens, mean_logprob, logged_mean_logprob, weight, change``.
+    """
+
+    windows: tuple[Window, ...]
+    segment: Segment
+    requests: pandas.DataFrame
+    scores: pandas.DataFrame
+    responses: pandas.DataFrame
+
+
+class Metric(Protocol):
+    """Reduces ONE window of one segment to a value with n and an interval.
+
+    Attributes
+    ----------
+    needs_reference : bool
+        Whether `compute` compares with reference windows.
+    """
+
+    plugin_name: ClassVar[str]
+    unit: ClassVar[str]
+    direction: ClassVar[Direction]
+    needs_reference: ClassVar[bool]
+
+    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:
+        """Reduce `current`; an empty window gives None and a reason."""
+        ...
+
+
+metrics: Registry[Metric] = Registry("metrics")

@@ -1,0 +1,62 @@
+"""The judgement of one response."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from llmmon.model.json import Json, refuse_nan
+from llmmon.model.request import Document, Message
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scorable:
+    """What a scorer sees: one response, logged or replayed, in its context.
+
+    Parameters
+    ----------
+    siblings : tuple of str
+        Other replays of the same input on the same lane, for self-consistency.
+    mean_logprob : float or None
+        Of `text` under the model that wrote it or, for a logged response, under the replay model.
+    """
+
+    request_key: int
+    lane: str
+    variant: str
+    repeat: int
+    messages: tuple[Message, ...]
+    documents: tuple[Document, ...]
+    text: str | None
+    reference_answer: str | None = None
+    siblings: tuple[str, ...] = ()
+    mean_logprob: float | None = None
+
+    @property
+    def prompt(self) -> str:
+        """The last user turn."""
+        return next((turn.content for turn in reversed(self.messages) if turn.role == "user"), "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """A stretch ``[start, end)`` of characters of a response and what is said of it."""
+
+    start: int
+    end: int
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """One scorer's judgement of one response: a value, or a reason why there is none."""
+
+    value: float | None = None
+    label: str | None = None
+    reason: str | None = None
+    spans: tuple[Span, ...] = ()
+    evidence: Json = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.reason is None):
+            raise ValueError("a score has either a value or a reason why there is none")
+        refuse_nan("score", self.value)

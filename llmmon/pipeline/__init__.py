@@ -1,0 +1,1 @@
+"""One use case per file: what the DAG tasks and the command line run."""

@@ -1,0 +1,1 @@
+"""Scorers: one file per judgement of one response."""

@@ -1,0 +1,34 @@
+"""What a scorer is: it judges one response."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+from llmmon.model import Direction, Scorable, Score
+from llmmon.registry import Registry
+
+
+class Scorer(Protocol):
+    """Judges ONE response; absent is a reason, never a zero.
+
+    Attributes
+    ----------
+    unit : str
+        Of the value, such as ``probability``, ``words`` or ``0/1``.
+    direction : str
+        Which way is better.
+    version : int
+        Raised when the same parameters would judge differently; stored with every score.
+    """
+
+    plugin_name: ClassVar[str]
+    unit: ClassVar[str]
+    direction: ClassVar[Direction]
+    version: ClassVar[int]
+
+    def score(self, response: Scorable) -> Score:
+        """Judge `response`."""
+        ...
+
+
+scorers: Registry[Scorer] = Registry("scorers")

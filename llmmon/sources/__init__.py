@@ -1,0 +1,1 @@
+"""Sources: one file per way to read request logs."""

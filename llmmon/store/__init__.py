@@ -1,0 +1,1 @@
+"""Postgres: connection, migration, statements, then one file per table group."""
