@@ -1,0 +1,149 @@
+"""What every verb shares: where the configuration and the database are, and how results are printed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from llmmon.config import Config, load_config
+from llmmon.embedded import home
+from llmmon.errors import ConfigError, StoreUnavailableError
+from llmmon.model import Window
+from llmmon.store.database import Database
+from llmmon.store.migrate import check_schema
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_option(function: F) -> F:
+    """Add ``--config``."""
+    return click.option(
+        "-c",
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path),
+        envvar="LLMMON_CONFIG",
+        show_envvar=True,
+        default=Path("dags/llmmon.toml"),
+        show_default=True,
+        help="The deployment as data.",
+    )(function)
+
+
+def database_option(function: F) -> F:
+    """Add ``--database``."""
+    return click.option(
+        "--database",
+        "database_url",
+        envvar="LLMMON_DATABASE_URL",
+        show_envvar=True,
+        metavar="URL",
+        help="postgresql://user:password@host:port/name; without it the Postgres of `llmmon up`.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document for scripts.")(function)
+
+
+def deployment_option(function: F) -> F:
+    """Add ``--deployment``, once for each deployment; none means all."""
+    return click.option(
+        "-d", "--deployment", "deployments", multiple=True, metavar="NAME", help="Only this one; may be repeated."
+    )(function)
+
+
+def window_option(function: F) -> F:
+    """Add a required ``--window``."""
+    return click.option("-w", "--window", "window_text", required=True, metavar="START[/END]", help=WINDOW_HELP)(
+        function
+    )
+
+
+WINDOW_HELP = "Event time, UTC: 2023-06-27T05:00 for one window, START/END for all windows between."
+
+
+def open_database(url: str | None, *, checked: bool = True) -> Database:
+    """Return the database of ``--database``, else the running Postgres of ``llmmon up``."""
+    found = url or home.database_url()
+    if found is None:
+        raise StoreUnavailableError(
+            "no database: pass --database, set LLMMON_DATABASE_URL, or start the local one with `llmmon up`"
+        )
+    database = Database(found)
+    if checked:
+        check_schema(database)
+    return database
+
+
+def chosen(config: Config, deployments: Sequence[str]) -> tuple[str, ...]:
+    """Return the deployments asked for, all when none was named."""
+    for name in deployments:
+        if name not in config.deployments:
+            raise ConfigError(f"--deployment: no {name!r}; there are: {', '.join(config.deployments)}")
+    return tuple(deployments) or tuple(config.deployments)
+
+
+def windows(config: Config, text: str) -> tuple[Window, ...]:
+    """Return the windows that ``--window`` names."""
+    try:
+        return tuple(Window.parse(text, hours=config.window_hours).split(config.window_length))
+    except ValueError as error:
+        raise ConfigError(f"--window {text!r}: {error}; expected {WINDOW_HELP}") from error
+
+
+def configuration(path: Path) -> Config:
+    """Load the configuration of ``--config``."""
+    return load_config(path)
+
+
+def interactive() -> bool:
+    """Return whether a person is watching, so that progress bars make sense."""
+    return Console(stderr=True).is_terminal and "CI" not in os.environ
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as one JSON document."""
+    click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
+    """Print rows as a table that wraps inside its cells."""
+    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    Console(soft_wrap=False).print(table, markup=False)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, (dict, list)):
+        return json.dumps(_plain(value), ensure_ascii=False)
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return value.isoformat() if isinstance(value, datetime) else str(value)

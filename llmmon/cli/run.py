@@ -1,0 +1,93 @@
+"""Windows without Airflow."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from llmmon.channels.environment import connection_from_environment
+from llmmon.cli import context
+from llmmon.embedded import home
+from llmmon.pipeline.quickstart import config_for_file
+from llmmon.pipeline.run_windows import run_windows
+from llmmon.store.database import Database, fetch
+from llmmon.store.migrate import upgrade
+
+
+@click.command()
+@click.option("-w", "--window", "window_text", metavar="START[/END]", help=context.WINDOW_HELP)
+@click.option(
+    "-s",
+    "--source",
+    "log_file",
+    type=click.Path(path_type=Path),
+    help="A log file of your own instead of llmmon.toml: JSON lines, plain or gzip.",
+)
+@click.option("--window-hours", default=1.0, show_default=True, help="Length of a window, with --source.")
+@context.config_option
+@context.database_option
+@context.json_option
+def run(
+    window_text: str | None,
+    log_file: Path | None,
+    window_hours: float,
+    config_path: Path,
+    database_url: str | None,
+    as_json: bool,
+) -> None:
+    """Take windows through every stage here and now, without Airflow.
+
+    With --source FILE nothing needs to be set up: what the file logs decides what is measured, and a local Postgres is
+    started for the time being. Without --window every window in which there is a request is taken.
+    """
+    config = context.configuration(config_path) if log_file is None else config_for_file(log_file, window_hours=window_hours)
+    windows = None if window_text is None else context.windows(config, window_text)
+    with ExitStack() as stack:
+        url = database_url or home.database_url()
+        if url is None:
+            url = stack.enter_context(home.temporary_postgres())
+        upgrade(url)
+        database = context.open_database(url)
+        bars = stack.enter_context(
+            Progress(console=Console(stderr=True), transient=True, disable=not context.interactive())
+        )
+        tasks: dict[str, TaskID] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done)
+
+        result = run_windows(database, config, windows, resolve=connection_from_environment, progress=progress)
+        measured = _measured(database, list(config.deployments))
+    if as_json:
+        context.print_json({"run": result, "measurements": measured["measurements"], "alerts": measured["alerts"]})
+        return
+    for batch in result.ingested:
+        click.echo(
+            f"{batch.source}: {batch.n_in} rows read: {batch.n_new} new, {batch.n_dup} already there, "
+            f"{batch.n_bad} quarantined"
+        )
+    for failure in result.replay_failures:
+        click.echo(f"not replayed: {failure}", err=True)
+    if measured["measurements"]:
+        context.print_rows(
+            ("deployment", "window", "monitor", "segment", "value", "low", "high", "n", "unit", "remark"),
+            [tuple(row.values()) for row in measured["measurements"]],
+        )
+    for alert in measured["alerts"]:
+        click.echo(f"alert {alert['alert_id']} ({alert['severity']}): {alert['sentence']}")
+    if not measured["alerts"]:
+        click.echo("no alert")
+
+
+def _measured(database: Database, deployments: list[str]) -> dict[str, list[dict[str, object]]]:
+    with database.transaction() as connection:
+        return {
+            name: [dict(row._mapping) for row in fetch(connection, statement, {"deployments": deployments})]
+            for name, statement in (("measurements", "measurement/newest_windows"), ("alerts", "alert/of_deployments"))
+        }
