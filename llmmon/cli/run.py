@@ -44,7 +44,9 @@ def run(
     With --source FILE nothing needs to be set up: what the file logs decides what is measured, and a local Postgres is
     started for the time being. Without --window every window in which there is a request is taken.
     """
-    config = context.configuration(config_path) if log_file is None else config_for_file(log_file, window_hours=window_hours)
+    config = (
+        context.configuration(config_path) if log_file is None else config_for_file(log_file, window_hours=window_hours)
+    )
     windows = None if window_text is None else context.windows(config, window_text)
     with ExitStack() as stack:
         url = database_url or home.database_url()

@@ -21,7 +21,7 @@ from llmmon.store.migrate import upgrade
 )
 @context.database_option
 def init(config_path: Path, database_url: str | None) -> None:
-    """Write a commented llmmon.toml (unless there is one), check it, and bring the database to this version's schema."""
+    """Write a commented llmmon.toml unless there is one, check it, and migrate the database."""
     if not config_path.exists():
         try:
             config_path.write_text(files("llmmon.cli").joinpath("starter.toml").read_text("utf-8"), "utf-8")

@@ -21,11 +21,13 @@ from llmmon.pipeline import (
 )
 from llmmon.pipeline import (
     draw_sample,
-    measure as measure_stage,
     run_replay,
     score_responses,
 )
 from llmmon.pipeline import ingest as ingest_stage
+from llmmon.pipeline import (
+    measure as measure_stage,
+)
 from llmmon.store.database import Database
 
 Step = Callable[[Database, Config, str, Window], Any]
@@ -123,7 +125,9 @@ def _show(results: list[dict[str, Any]], as_json: bool) -> None:
 
 VERBS = (
     ingest,
-    _window_verb("sample", "Draw the requests to replay; the same window always draws the same.", draw_sample.draw_sample),
+    _window_verb(
+        "sample", "Draw the requests to replay; the same window always draws the same.", draw_sample.draw_sample
+    ),
     _window_verb("replay", "Replay the sample on every lane; what is done already is not run again.", _replay),
     _window_verb("score", "Judge responses, logged and replayed, one at a time.", score_responses.score_responses),
     _window_verb("measure", "Reduce windows to values with intervals.", measure_stage.measure),

@@ -47,8 +47,8 @@ class Evaluation:
 def evaluate(scorer: Scorer, labels: Path, *, threshold: float | None = None) -> Evaluation:
     """Score every labelled response and compare.
 
-    Label 1 marks what the scorer is there to find: the refusal, the unsupported answer. A scorer whose higher values are
-    better is turned round (1 - value) before comparing.
+    Label 1 marks what the scorer is there to find: the refusal, the unsupported answer. A scorer whose higher values
+    are better is turned round (1 - value) before comparing.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def run_windows(
     windows: Sequence[Window] | None,
     *,
     resolve: Callable[[str], Connection],
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress | None = None,
 ) -> RunResult:
     """Ingest what is new, then take every window through sample, replay, score, measure, detect and deliver.
 
@@ -58,8 +58,8 @@ def run_windows(
         None: every window in which there is a request.
     resolve : callable
         Gives the connection of a channel by name.
-    progress : callable
-        Called with the stage and how many of its jobs are done.
+    progress : callable or None
+        Called with the stage, how many of its jobs are done, and how many there are.
     """
     used = sorted({deployment.source for deployment in config.deployments.values()})
     ingested = tuple(ingest_source(database, config, source) for source in used)
@@ -86,10 +86,10 @@ def run_windows(
         "measure": measure,
     }
     for stage, step in stages.items():
-        for done, (deployment, window) in enumerate(jobs):
-            progress(stage, done, len(jobs))
+        for done, (deployment, window) in enumerate(jobs, start=1):
             step(database, config, deployment, window)
-        progress(stage, len(jobs), len(jobs))
+            if progress is not None:
+                progress(stage, done, len(jobs))
     for name in dict.fromkeys(name for name, _ in jobs):
         detect(database, config, name)
     return RunResult(
