@@ -1,0 +1,152 @@
+"""Evidence that a stream left the level its reference windows set, beyond the variation between windows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmmon.detectors.base import detectors
+from llmmon.detectors.e_value import bounded
+from llmmon.errors import ConfigError
+from llmmon.model import Direction, Evidence, Measurement
+
+Z_95 = 1.959963984540054
+EFFECT_VARIANCES: Final = np.array([1.0, 16.0, 256.0, 4096.0])
+"""Prior variances of a shift, in units of the variance between windows: shifts of about 1, 4, 16 and 64 deviations."""
+
+Floats = NDArray[np.float64]
+
+
+@detectors.register("reference_change")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReferenceChange:
+    r"""Evidence against "all windows so far are exchangeable": a Bayes factor mixed over when the change began.
+
+    Parameters
+    ----------
+    burn_in : int
+        Reference windows: how many windows with a value are learnt from before the first is tested. The pipeline sets
+        it to the deployment's ``reference_windows`` when it is not given.
+    sides : {"both", "worse"}
+        Whether a change for the better is worth an alert too.
+
+    Notes
+    -----
+    The null is that the windows' values are independent normal with one unknown mean and one unknown variance, the
+    variance *between windows*, however large that is compared with the error inside a window. For each tested window s,
+    the alternative is that from s on the mean is shifted by :math:`\delta\sigma`. With :math:`n_1` windows before,
+    :math:`n_2` from s on, :math:`\nu = n_1 + n_2 - 2`, :math:`n_\delta = n_1 n_2 / (n_1 + n_2)`, Student's two-sample
+    statistic t and :math:`\delta \sim N(0, g)`, the right Haar prior on the nuisances gives (Gonen et al.)
+
+    .. math:: B_s(g) = \Big(\frac{1 + t^2/\nu}{1 + t^2/(\nu(1 + n_\delta g))}\Big)^{(\nu+1)/2} (1 + n_\delta g)^{-1/2},
+
+    averaged over four g. The evidence is :math:`M_t = \sum_{s \le t} w_s B_s + 1/(t + 1)` with
+    :math:`w_s = 1/(s(s+1))` for the s-th tested window. :math:`B_s` is a likelihood ratio of the scale- and
+    location-invariant part of the data, so :math:`M_t` is a martingale with mean 1 under the null and
+    :math:`P(\exists t: M_t \ge 1/a) \le a` over an unlimited horizon (Ville).
+
+    The error of t is floored by the windows' own intervals: :math:`s^2 (1/n_1 + 1/n_2)` is never less than
+    :math:`\bar v_1/n_1 + \bar v_2/n_2`, with v the squared standard errors. That lowers t and so only lowers the
+    evidence, and keeps a small window from looking surprising because it is noisy.
+
+    Assumed: a level and a variance that are stable while nothing changes. Hour of day, day of week, trends and
+    dependence between windows are not modelled here; a detector that models them is another plug-in of this kind.
+
+    References
+    ----------
+    Gonen, Johnson, Lu and Westfall (2005), "The Bayesian two-sample t test", The American Statistician 59.
+    Perez-Ortiz, Lardy, de Heide and Grunwald (2024), "E-statistics, group invariance and anytime-valid testing",
+    Annals of Statistics 52. Shin, Ramdas and Rinaldo (2024), "E-detectors", New England Journal of Statistics in Data
+    Science 2.
+    """
+
+    burn_in: int
+    sides: Literal["both", "worse"] = "both"
+
+    def __post_init__(self) -> None:
+        if self.burn_in < 3:
+            raise ValueError(f"burn_in is {self.burn_in}; expected at least 3 windows to learn from")
+        if self.sides not in ("both", "worse"):
+            raise ValueError(f"sides is {self.sides!r}; expected 'both' or 'worse'")
+
+    def evidence(self, stream: Sequence[Measurement], *, min_effect: float, direction: Direction) -> list[Evidence]:
+        """Return one `Evidence` per measurement; relevant when it is `min_effect` from the reference windows' mean."""
+        if self.sides == "worse" and direction == "neither":
+            raise ConfigError(
+                "detector reference_change: sides = 'worse' needs a metric that says which direction is better; "
+                "this one does not, so leave sides at 'both'"
+            )
+        usable = [item for item in stream if item.estimate.value is not None]
+        values = np.array([item.estimate.value for item in usable], dtype=np.float64)
+        variances = np.array([_variance(item) for item in usable], dtype=np.float64)
+        found: list[Evidence] = []
+        k = 0
+        for measurement in stream:
+            value = measurement.estimate.value
+            common: dict[str, Any] = {"window": measurement.window, "value": value}
+            if value is None:
+                reason = f"no value: {measurement.estimate.reason}"
+                found.append(Evidence(**common, e_value=None, relevant=False, reason=reason))
+                continue
+            k += 1
+            if k <= self.burn_in:
+                reason = f"learning: reference window {k} of {self.burn_in}"
+                found.append(Evidence(**common, e_value=None, relevant=False, reason=reason))
+                continue
+            reference = float(np.mean(values[: self.burn_in]))
+            log_e, start = _log_evidence(values[:k], variances[:k], self.burn_in)
+            effect = value - reference
+            found.append(
+                Evidence(
+                    **common,
+                    e_value=bounded(log_e),
+                    relevant=abs(effect) >= min_effect and effect != 0 and self._counts(effect, direction),
+                    reference_value=reference,
+                    effect=effect,
+                    detail={"n_reference_windows": self.burn_in, "likeliest_start": usable[start].window.key},
+                )
+            )
+        return found
+
+    def _counts(self, effect: float, direction: Direction) -> bool:
+        return self.sides == "both" or (effect > 0) == (direction == "lower_is_better")
+
+
+def _variance(measurement: Measurement) -> float:
+    """Return the squared standard error of a window, 0 where the metric gives no interval."""
+    low, high = measurement.estimate.low, measurement.estimate.high
+    return 0.0 if low is None or high is None else ((high - low) / (2 * Z_95)) ** 2
+
+
+def _log_evidence(values: Floats, variances: Floats, burn_in: int) -> tuple[float, int]:
+    """Return the log e-value after the last of `values`, and the index of the likeliest first changed window."""
+    n = len(values)
+    x = values - values[0]  # the statistic does not depend on the level; without it the sums of squares cancel
+    total, squares = np.cumsum(x), np.cumsum(x * x)
+    variance_sums = np.cumsum(variances)
+    n1 = np.arange(burn_in, n, dtype=np.float64)
+    n2 = n - n1
+    last = n1.astype(np.int64) - 1
+    mean1, mean2 = total[last] / n1, (total[-1] - total[last]) / n2
+    nu = n - 2
+    n_delta = n1 * n2 / n
+    between = n_delta * (mean2 - mean1) ** 2
+    within = np.maximum(squares[-1] - n1 * mean1**2 - n2 * mean2**2, 0.0)
+    floor = variance_sums[last] / n1**2 + (variance_sums[-1] - variance_sums[last]) / n2**2
+    within = np.maximum(within, nu * n_delta * floor)
+    shrink = 1 + n_delta[:, None] * EFFECT_VARIANCES
+    with np.errstate(divide="ignore", invalid="ignore"):  # 0/0: no shift and no variation is no evidence
+        ratio = np.log((within + between)[:, None] / (within[:, None] + between[:, None] / shrink))
+    ratio = np.where((within + between)[:, None] > 0, ratio, 0.0)
+    log_factor = (nu + 1) / 2 * ratio - np.log(shrink) / 2
+    tested = n1 - burn_in + 1
+    log_terms = (
+        np.logaddexp.reduce(log_factor, axis=1) - math.log(len(EFFECT_VARIANCES)) - np.log(tested * (tested + 1))
+    )
+    log_e = float(np.logaddexp(np.logaddexp.reduce(log_terms), -math.log(n - burn_in + 1)))
+    return log_e, burn_in + int(np.argmax(log_terms))
