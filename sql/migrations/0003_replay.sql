@@ -38,6 +38,7 @@ CREATE TABLE llmmon.response (
   state               text             NOT NULL CHECK (state IN ('done', 'failed')),
   reason              text,
   messages            jsonb            NOT NULL,
+  documents           jsonb            NOT NULL DEFAULT '[]',
   change              jsonb            NOT NULL DEFAULT '{}',
   response_text       text,
   finish_reason       text,
@@ -53,6 +54,7 @@ CREATE TABLE llmmon.response (
   CONSTRAINT one_response_per_replay UNIQUE (sample_id, lane, variant, repeat),
   CONSTRAINT a_response_has_text_or_a_reason CHECK ((response_text IS NULL) = (reason IS NOT NULL))
 );
+COMMENT ON COLUMN llmmon.response.messages IS 'The input that was replayed, after the variant changed it; so are documents.';
 -- Serves queries/response/window.sql.
 CREATE INDEX response_by_deployment_and_window ON llmmon.response (deployment, window_start);
 

@@ -1,0 +1,137 @@
+"""What was drawn, and what replaying it gave."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from llmmon.model import Response, Sample, Window
+from llmmon.store.database import execute, fetch
+
+ReplayKey = tuple[int, str, str, int]
+"""Identity of a replay: sample_id, lane, variant, repeat."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draw:
+    """A request that was drawn: a `Sample` before the database has numbered it."""
+
+    request_key: int
+    stratum: str
+    probability: float
+    seed: int
+
+
+def replace_samples(connection: Connection, deployment: str, window: Window, draws: Sequence[Draw]) -> int:
+    """Make `draws` the sample of the window and return how many earlier samples had to go.
+
+    A sample goes only when late rows moved the draw; what was replayed for it goes with it, so that the weights of the
+    sample always belong to one draw.
+    """
+    keys = [draw.request_key for draw in draws]
+    n_gone = execute(connection, "sample/forget", {**_place(deployment, window), "request_keys": keys})
+    rows = [{**_place(deployment, window), **dataclasses.asdict(draw)} for draw in draws]
+    execute(connection, "sample/keep", sorted(rows, key=lambda row: row["request_key"]))
+    return n_gone
+
+
+def window_samples(connection: Connection, deployment: str, window: Window) -> list[Sample]:
+    """Return the sample of the window in the order it was drawn."""
+    return [
+        Sample(deployment=deployment, window=window, **row._mapping)
+        for row in fetch(connection, "sample/window", _place(deployment, window))
+    ]
+
+
+def replay_states(connection: Connection, deployment: str, window: Window) -> dict[ReplayKey, tuple[str, str | None]]:
+    """Return ``(state, reason)`` of every replay that was tried; state is ``done`` or ``failed``."""
+    return {
+        (row.sample_id, row.lane, row.variant, row.repeat): (row.state, row.reason)
+        for row in fetch(connection, "response/states", _place(deployment, window))
+    }
+
+
+def window_responses(connection: Connection, deployment: str, window: Window) -> Sequence[Row[Any]]:
+    """Return every replayed response of the window: the columns of ``response`` and the sample's ``probability``."""
+    return fetch(connection, "response/window", _place(deployment, window))
+
+
+def keep_responses(
+    connection: Connection,
+    deployment: str,
+    window: Window,
+    responses: Sequence[Response],
+    provenance_of: Mapping[str | None, int],
+) -> None:
+    """Store responses; one that is done already stays as it is, a failed one is replaced.
+
+    Parameters
+    ----------
+    provenance_of : mapping
+        ``provenance_id`` by the response's ``model_revision``.
+    """
+    rows = [
+        {
+            **_place(deployment, window),
+            "sample_id": response.item.sample_id,
+            "request_key": response.item.request_key,
+            "lane": response.item.lane,
+            "variant": response.item.variant,
+            "repeat": response.item.repeat,
+            "state": "failed" if response.text is None else "done",
+            "reason": _storable(response.reason),
+            "messages": _json([dataclasses.asdict(turn) for turn in response.item.messages]),
+            "documents": _json([dataclasses.asdict(document) for document in response.item.documents]),
+            "change": _json(response.item.change),
+            "response_text": _storable(response.text),
+            "finish_reason": _storable(response.finish_reason),
+            "n_input_tokens": response.n_input_tokens,
+            "n_output_tokens": response.n_output_tokens,
+            "ttft_ms": response.ttft_ms,
+            "latency_ms": response.latency_ms,
+            "mean_logprob": response.mean_logprob,
+            "logged_mean_logprob": response.logged_mean_logprob,
+            "detail": _json(
+                {**response.detail, "cleaned": True} if _is_cleaned(response.text) else dict(response.detail)
+            ),
+            "provenance_id": provenance_of[response.model_revision],
+        }
+        for response in responses
+    ]
+    # every writer takes the rows in the same order, so that two replays of one window wait instead of deadlocking
+    execute(
+        connection,
+        "response/keep",
+        sorted(rows, key=lambda row: (row["sample_id"], row["lane"], row["variant"], row["repeat"])),
+    )
+
+
+def _place(deployment: str, window: Window) -> dict[str, Any]:
+    return {"deployment": deployment, "window_start": window.start, "window_end": window.end}
+
+
+def _is_cleaned(text: str | None) -> bool:
+    return text is not None and _storable(text) != text
+
+
+def _storable(text: str | None) -> str | None:
+    """Replace what Postgres refuses, NUL and lone surrogates, by U+FFFD."""
+    if text is None:
+        return None
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+def _json(value: Any) -> str:
+    def clean(part: Any) -> Any:
+        if isinstance(part, str):
+            return _storable(part)
+        if isinstance(part, Mapping):
+            return {clean(str(key)): clean(item) for key, item in part.items()}
+        return [clean(item) for item in part] if isinstance(part, (list, tuple)) else part
+
+    return json.dumps(clean(value), ensure_ascii=False, allow_nan=False)
