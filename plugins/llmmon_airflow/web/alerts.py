@@ -1,0 +1,177 @@
+"""What the alert pages show: the list, and one alert with everything it rests on."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from llmmon.store.database import fetch
+from llmmon_airflow.web.reading import reading
+from llmmon_airflow.web.streams import Stream, streams_of
+
+PAGE = 50
+N_REQUESTS = 10
+N_WINDOWS = 48
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertList:
+    """One page of alerts; `older` is the key that the next page starts below."""
+
+    rows: Sequence[Any]
+    counts: Mapping[str, int]
+    older: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """One response to a request: logged or replayed, with its scores."""
+
+    lane: str
+    variant: str
+    repeat: int
+    text: str | None
+    n_characters: int | None
+    reason: str | None
+    facts: Mapping[str, Any]
+    change: Mapping[str, Any]
+    prompt: str | None
+    scores: Sequence[Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exhibit:
+    """A request that shows the alert, and its answers side by side."""
+
+    request: Any
+    answers: Sequence[Answer]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertPage:
+    """One alert and everything it rests on."""
+
+    alert: Any
+    stream: Stream | None
+    provenance: Sequence[Any]
+    events: Sequence[Any]
+    deliveries: Sequence[Any]
+    exhibits: Sequence[Exhibit]
+
+    @property
+    def n_more(self) -> int:
+        """Requests that are named by the alert but not shown."""
+        return max(0, len(self.alert.request_keys) - N_REQUESTS)
+
+
+def alert_list(*, state: str | None, deployment: str | None, before: int | None) -> AlertList:
+    """Read one page of alerts, newest first."""
+    given = {"state": state, "deployment": deployment, "before": before, "n_rows": PAGE + 1}
+    with reading() as connection:
+        rows = fetch(connection, "ui/alerts", given)
+        counts = fetch(connection, "ui/alert_counts", {"deployment": deployment})
+    older = rows[PAGE - 1].alert_id if len(rows) > PAGE else None
+    return AlertList(rows=rows[:PAGE], counts={row.state: row.n for row in counts}, older=older)
+
+
+def alert_page(alert_id: int) -> AlertPage | None:
+    """Read one alert, None when there is none of that id."""
+    with reading() as connection:
+        found = fetch(connection, "ui/alert", {"alert_id": alert_id})
+        if not found:
+            return None
+        of_alert = {"alert_id": alert_id}
+        return AlertPage(
+            alert=found[0],
+            stream=_stream(connection, found[0]),
+            provenance=fetch(connection, "ui/alert_provenance", of_alert),
+            events=fetch(connection, "ui/alert_events", of_alert),
+            deliveries=fetch(connection, "ui/alert_deliveries", of_alert),
+            exhibits=_exhibits(connection, found[0]),
+        )
+
+
+def _stream(connection: Connection, alert: Any) -> Stream | None:
+    until = alert.window_start + (alert.window_end - alert.window_start) * (N_WINDOWS // 2)
+    given = {"deployment": alert.deployment, "until": until, "n_windows": N_WINDOWS}
+    bounds = fetch(connection, "ui/last_windows", given)[0]
+    first = min(bounds.first or alert.window_start, alert.window_start)
+    last = max(bounds.last or alert.window_start, alert.window_start)
+    found = streams_of(connection, alert.deployment, first, last, monitor=alert.monitor, segment=alert.segment)
+    return next(iter(found), None)
+
+
+def _exhibits(connection: Connection, alert: Any) -> list[Exhibit]:
+    keys = list(alert.request_keys)[:N_REQUESTS]
+    where = {"request_keys": keys, "deployment": alert.deployment, "window_start": alert.window_start}
+    requests = fetch(connection, "ui/alert_requests", {"request_keys": keys, "n_rows": N_REQUESTS})
+    replays: dict[int, list[Any]] = defaultdict(list)
+    for row in fetch(connection, "ui/alert_responses", where):
+        replays[row.request_key].append(row)
+    scores: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+    for row in fetch(connection, "ui/alert_scores", where):
+        scores[row.request_key, row.lane, row.variant, row.repeat].append(row)
+    return [
+        Exhibit(
+            request=request,
+            answers=[
+                _logged(request, scores),
+                *(_replayed(row, request, scores) for row in replays[request.request_key]),
+            ],
+        )
+        for request in requests
+    ]
+
+
+def _logged(request: Any, scores: Mapping[tuple[Any, ...], list[Any]]) -> Answer:
+    why = f"the request failed: {request.error_type or 'no cause was logged'}"
+    return Answer(
+        lane="logged",
+        variant="as_logged",
+        repeat=0,
+        text=request.response_text,
+        n_characters=request.n_characters,
+        reason=None if request.response_text is not None else why,
+        facts={
+            "model": request.model_version or request.model,
+            "latency_ms": request.latency_ms,
+            "n_output_tokens": request.n_output_tokens,
+            "ttft_ms": request.ttft_ms,
+        },
+        change={},
+        prompt=None,
+        scores=_scores_of(scores, request.request_key, "logged"),
+    )
+
+
+def _replayed(row: Any, request: Any, scores: Mapping[tuple[Any, ...], list[Any]]) -> Answer:
+    return Answer(
+        lane=row.lane,
+        variant=row.variant,
+        repeat=row.repeat,
+        text=row.response_text,
+        n_characters=row.n_characters,
+        reason=row.reason,
+        facts={
+            "latency_ms": row.latency_ms,
+            "n_output_tokens": row.n_output_tokens,
+            "ttft_ms": row.ttft_ms,
+            "mean_logprob": row.mean_logprob,
+            "logged_mean_logprob": row.logged_mean_logprob,
+        },
+        change=row.change,
+        prompt=last_user_turn(row.messages) if row.messages != request.messages else None,
+        scores=scores.get((row.request_key, row.lane, row.variant, row.repeat), []),
+    )
+
+
+def _scores_of(scores: Mapping[tuple[Any, ...], list[Any]], request_key: int, lane: str) -> list[Any]:
+    return [row for (key, of_lane, *_), rows in scores.items() if (key, of_lane) == (request_key, lane) for row in rows]
+
+
+def last_user_turn(messages: Sequence[Mapping[str, Any]] | None) -> str:
+    """Return the last thing the user said."""
+    turns = [turn.get("content", "") for turn in messages or () if turn.get("role") == "user"]
+    return str(turns[-1]) if turns else ""

@@ -1,0 +1,128 @@
+"""How numbers, times and units are written on the pages; an absent value is a dash, never a zero."""
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+DASH = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+TIMES = "\N{MULTIPLICATION SIGN}"
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SHARES = frozenset({"fraction", "share", "proportion", "rate", "ratio of requests"})
+
+
+def number(value: float | None, unit: str | None = None) -> str:
+    """Write `value` to three significant digits; a share becomes a percentage.
+
+    Examples
+    --------
+    >>> number(5730.2), number(0.01388), number(0.25, "fraction"), number(0.0)
+    ('5,730', '0.0139', '25.0%', '0')
+    """
+    if value is None or math.isnan(value):
+        return DASH
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if is_share(unit):
+        return f"{value * 100:.1f}%"
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size >= 1e7 or size < 1e-4:
+        exponent = math.floor(math.log10(size))
+        mantissa = f"{value / 10.0**exponent:.1f}".removesuffix(".0")
+        return f"{mantissa}{TIMES}10{str(exponent).translate(_SUPERSCRIPT)}"
+    if size >= 100:
+        return f"{value:,.0f}"
+    text = f"{value:.{max(0, 2 - math.floor(math.log10(size)))}f}"
+    return text.rstrip("0").rstrip(".") if size >= 1 else text
+
+
+def is_share(unit: str | None) -> bool:
+    """Return whether `unit` is a part of one, so that it reads best as a percentage."""
+    return unit in _SHARES
+
+
+def unit_label(unit: str | None) -> str:
+    """Return the unit to write after a number; a percentage carries its own."""
+    return "" if unit is None or is_share(unit) or unit in {"1", "none"} else unit
+
+
+def interval(low: float | None, high: float | None, unit: str | None = None) -> str:
+    """Write a 95% interval."""
+    return DASH if low is None or high is None else f"{number(low, unit)} to {number(high, unit)}"
+
+
+def signed(value: float | None, unit: str | None = None) -> str:
+    """Write a difference with its sign; between shares it is in percentage points."""
+    if value is None:
+        return DASH
+    text = f"{abs(value) * 100:.1f} pp" if is_share(unit) else number(abs(value))
+    return f"{'+' if value >= 0 else MINUS}{text}"
+
+
+def count(value: int | None) -> str:
+    """Write a count with thousands separated."""
+    return DASH if value is None else f"{value:,}"
+
+
+def times(value: float | None) -> str:
+    """Write an e-value or a threshold of one."""
+    if value is None:
+        return DASH
+    return number(value) if value >= 0.01 else "< 0.01"
+
+
+def moment(value: datetime | None) -> str:
+    """Write a time to the minute, in UTC."""
+    return DASH if value is None else value.astimezone(UTC).strftime("%-d %b %Y %H:%M")
+
+
+def second(value: datetime | str | None) -> str:
+    """Write a time to the second, in UTC."""
+    if isinstance(value, str):  # from jsonb
+        value = datetime.fromisoformat(value)
+    return DASH if value is None else value.astimezone(UTC).strftime("%-d %b %Y %H:%M:%S")
+
+
+def short(value: datetime | None) -> str:
+    """Write a time without its year, for axes and narrow columns."""
+    return DASH if value is None else value.astimezone(UTC).strftime("%-d %b %H:%M")
+
+
+def window(start: datetime, end: datetime) -> str:
+    """Write a window; its end without the date where both lie on one day."""
+    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    same_day = start.date() == end.date()
+    return f"{start.strftime('%-d %b %Y %H:%M')} to {end.strftime('%H:%M' if same_day else '%-d %b %H:%M')}"
+
+
+def key(start: datetime) -> str:
+    """Return Airflow's partition key of the window that begins at `start`."""
+    return start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def compact(value: Any) -> str:
+    """Write a small JSON value on one line."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def words(value: str) -> str:
+    """Turn an identifier of the store into words."""
+    return value.replace("_", " ")
+
+
+FILTERS = {
+    "number": number,
+    "unit_label": unit_label,
+    "signed": signed,
+    "count": count,
+    "times": times,
+    "moment": moment,
+    "second": second,
+    "short": short,
+    "key": key,
+    "compact": compact,
+    "words": words,
+}

@@ -1,0 +1,123 @@
+"""The pages that read."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse
+
+from llmmon.model import Window
+from llmmon.store.database import fetch
+from llmmon_airflow.web.access import MayChange
+from llmmon_airflow.web.alerts import alert_list, alert_page
+from llmmon_airflow.web.coverage import coverage_page
+from llmmon_airflow.web.deployment import deployment_page
+from llmmon_airflow.web.overview import N_WINDOWS, glances
+from llmmon_airflow.web.reading import database, reading
+from llmmon_airflow.web.rendering import REPORT_POLICY, page
+
+AUDIT_PAGE = 100
+LARGEST_ID = 2**63 - 1
+
+Id = Annotated[int, Query(ge=1, le=LARGEST_ID)]
+Name = Annotated[str, Query(max_length=500, pattern=r"^[^\x00]*$")]
+State = Literal["open", "acknowledged", "resolved"]
+
+pages = APIRouter()
+
+
+@pages.get("/")
+def show_deployments(request: Request) -> HTMLResponse:
+    """Show every deployment at a glance."""
+    return page(request, "deployments.html", tab="deployments", glances=glances(), n_windows=N_WINDOWS)
+
+
+@pages.get("/deployments/{name:path}")
+def show_deployment(
+    request: Request,
+    name: str,
+    monitor: Name | None = None,
+    segment: Name | None = None,
+    look: Name | None = None,
+    at: Name | None = None,
+) -> HTMLResponse:
+    """Show one deployment, its streams filtered by `monitor` and `segment`, the stream `look` at `at` drawn large."""
+    chosen = (look, at) if look and at else None
+    found = deployment_page(_text(name), monitor=monitor, segment=segment, look=chosen)
+    if found is None:
+        raise HTTPException(404, f"No deployment is called {name!r}, neither in llmmon.toml nor in the store.")
+    return page(request, "deployment.html", tab="deployments", page=found, monitor=monitor, segment=segment)
+
+
+@pages.get("/alerts")
+def show_alerts(
+    request: Request, state: State | None = None, deployment: Name | None = None, before: Id | None = None
+) -> HTMLResponse:
+    """List alerts, newest first."""
+    found = alert_list(state=state, deployment=deployment, before=before)
+    return page(request, "alerts.html", tab="alerts", page=found, state=state, deployment=deployment)
+
+
+@pages.get("/alerts/{alert_id}")
+def show_alert(request: Request, alert_id: int, may_change: MayChange) -> HTMLResponse:
+    """Show one alert and what it rests on."""
+    found = alert_page(alert_id) if 0 < alert_id <= LARGEST_ID else None
+    if found is None:
+        raise HTTPException(404, f"There is no alert {alert_id}.")
+    return page(request, "alert.html", tab="alerts", page=found, may_change=may_change)
+
+
+@pages.get("/coverage")
+def show_coverage(request: Request, deployment: Name | None = None, before: datetime | None = None) -> HTMLResponse:
+    """Show the closed account of each window and stage."""
+    if before is not None and before.tzinfo is None:
+        before = before.replace(tzinfo=UTC)
+    found = coverage_page(deployment, before)
+    if found is None:
+        raise HTTPException(404, f"No deployment is called {deployment!r}.")
+    return page(request, "coverage.html", tab="coverage", page=found)
+
+
+@pages.get("/audit")
+def show_audit(request: Request, before: Id | None = None, event: Name | None = None) -> HTMLResponse:
+    """Show the audit trail, newest first."""
+    with reading() as connection:
+        rows = fetch(connection, "ui/audit", {"before": before, "event": event, "n_rows": AUDIT_PAGE + 1})
+    older = rows[AUDIT_PAGE - 1].event_id if len(rows) > AUDIT_PAGE else None
+    return page(request, "audit.html", tab="audit", rows=rows[:AUDIT_PAGE], older=older, event=event, before=before)
+
+
+@pages.get("/reports/{deployment:path}/{window}/document")
+def show_report_document(deployment: str, window: str) -> HTMLResponse:
+    """Return the Evidently report itself, which may run its own scripts and reach nothing else."""
+    from llmmon.pipeline.render_report import report_html
+
+    found = _report(deployment, window)
+    html = report_html(database(), deployment, Window(start=found.window_start, end=found.window_end))
+    headers = {"Content-Security-Policy": REPORT_POLICY, "Cache-Control": "private, max-age=300"}
+    return HTMLResponse(html, headers=headers)
+
+
+@pages.get("/reports/{deployment:path}/{window}")
+def show_report(request: Request, deployment: str, window: str) -> HTMLResponse:
+    """Frame the Evidently report of one window."""
+    found = _report(deployment, window)
+    return page(request, "report.html", tab="deployments", deployment=deployment, report=found)
+
+
+def _report(deployment: str, window: str) -> object:
+    try:
+        start = Window.parse(window, hours=1).start
+    except ValueError:
+        raise HTTPException(404, "A report is found by its window's start, as in 2023-06-27T05:00:00.") from None
+    with reading() as connection:
+        rows = fetch(connection, "ui/report", {"deployment": _text(deployment), "window_start": start})
+    if not rows:
+        raise HTTPException(404, f"There is no report of {deployment!r} for the window that starts at {window}.")
+    return rows[0]
+
+
+def _text(value: str) -> str:
+    if "\0" in value:  # Postgres has no text that holds it
+        raise HTTPException(404, "There is no such name.")
+    return value
