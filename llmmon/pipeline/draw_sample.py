@@ -14,7 +14,7 @@ from llmmon.config import Config
 from llmmon.errors import ConfigError
 from llmmon.model import RequestLog, Window
 from llmmon.store import audit
-from llmmon.store.coverage import StageCount, close_stage
+from llmmon.store.coverage import StageCount, close_stage, lock_accounts
 from llmmon.store.database import Database
 from llmmon.store.replay import Draw, replace_samples
 from llmmon.store.request_log import window_requests
@@ -51,6 +51,7 @@ def draw_sample(database: Database, config: Config, deployment: str, window: Win
     """
     settings = config.deployments[deployment].sample
     with database.transaction() as connection:
+        lock_accounts(connection, [deployment], shared=False)
         requests = window_requests(connection, deployment, window)
         draws, n_strata = stratified_draw(
             requests,
