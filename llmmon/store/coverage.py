@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from llmmon.errors import AccountingError
 from llmmon.model import Stage, Window
-from llmmon.store.database import execute, fetch
+from llmmon.store.database import Database, execute, fetch
 from llmmon.store.request_log import count_requests
 
 RequestState = Literal["done", "sampled_out", "failed", "expired", "pending"]
@@ -103,6 +103,14 @@ def is_done(connection: Connection, deployment: str, window: Window, stage: Stag
     """Return whether `stage` has finished `window` and no row came late since."""
     place = {"deployment": deployment, "start": window.start, "stage": stage}
     return bool(fetch(connection, "window_stage/is_done", place))
+
+
+def event_windows(database: Database, deployment: str, length: timedelta) -> list[Window]:
+    """Return the consecutive windows of `length` from the first to the last known request of `deployment`."""
+    parameters = {"deployment": deployment, "length": length, "grid": _GRID}
+    with database.transaction() as connection:
+        rows = fetch(connection, "request_log/event_windows", parameters)
+    return [Window(start=row.window_start, end=row.window_end) for row in rows]
 
 
 def unfinished_windows(

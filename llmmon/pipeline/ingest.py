@@ -1,0 +1,175 @@
+"""New rows of a source into the store: parsed, gated, loaded once, accounted for."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from llmmon.audit.event import body
+from llmmon.config import Config
+from llmmon.errors import BadRowError, ConfigError, GateError
+from llmmon.model import Json, RequestLog, Window
+from llmmon.pipeline import gate
+from llmmon.sources.base import RawBatch, Source, sources
+from llmmon.store import audit
+from llmmon.store.coverage import StageCount, close_stage, lock_accounts
+from llmmon.store.database import Database
+from llmmon.store.ingest import BadRow, Batch, hold, load, position
+from llmmon.store.request_log import count_requests
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestResult:
+    """What one ingest did; ``n_in = n_new + n_dup + n_bad``.
+
+    Parameters
+    ----------
+    n_dirty_windows : int
+        Finished windows that requests came late for; they are to be done again.
+    unwatched : mapping of str to int
+        Requests of deployments that llmmon.toml does not name: stored, and not looked at.
+    """
+
+    source: str
+    n_batches: int = 0
+    n_in: int = 0
+    n_new: int = 0
+    n_dup: int = 0
+    n_bad: int = 0
+    n_dirty_windows: int = 0
+    unwatched: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestAccount:
+    """The closed ingest account of one window."""
+
+    deployment: str
+    window: str
+    n_requests: int
+
+
+def ingest_source(database: Database, config: Config, source: str) -> IngestResult:
+    """Load everything of `source` that was not loaded before, batch by batch.
+
+    Loaders of one source may run at the same time: one of them loads a batch, the others notice and go on behind it.
+
+    Raises
+    ------
+    ConfigError
+        When llmmon.toml has no such source.
+    SourceUnavailableError
+        When the source cannot be read to its end; the batches before that are loaded.
+    GateError
+        When a batch fails its gate; it is recorded as held, nothing of it is loaded and the cursor stays.
+    """
+    if source not in config.sources:
+        raise ConfigError(f"sources: no {source!r} in llmmon.toml; there are: {', '.join(config.sources)}")
+    settings = config.sources[source]
+    reader = settings.read.create(sources, where=f"sources.{source}.read")
+    result = IngestResult(source=source)
+    started = time.monotonic()
+    while True:
+        begin = position(database, source)
+        for raw in reader.read(begin, max_rows=settings.max_rows_per_batch):
+            loaded = _ingest_batch(database, config, source, reader, raw, begin)
+            if loaded is None:
+                break  # another loader was faster; go on behind it
+            result, begin = _add(result, loaded), raw.position
+            rate = result.n_in / max(time.monotonic() - started, 1e-9)
+            _log.info("%s: %d rows in, %d new, %.0f rows/s", source, result.n_in, result.n_new, rate)
+        else:
+            break
+    if result.unwatched:
+        told = ", ".join(f"{name} {n}" for name, n in sorted(result.unwatched.items())[:10])
+        _log.warning("%s: stored but not watched, because llmmon.toml names no such deployment: %s", source, told)
+    if result.n_bad:
+        _log.warning("%s: %d of %d rows are in llmmon.quarantine with the reason", source, result.n_bad, result.n_in)
+    return result
+
+
+def finish_ingest(database: Database, config: Config, deployment: str, window: Window) -> IngestAccount:
+    """Close the ingest account of one window: every request that is known for it has been taken in."""
+    with database.transaction() as connection:
+        lock_accounts(connection, [deployment], shared=False)
+        n = count_requests(connection, deployment, window)
+        close_stage(connection, deployment, window, "ingest", [StageCount("done", n)])
+        subject = f"deployment {deployment} window {window.key}"
+        audit.append(connection, body("ingest.finished", subject, {"n_requests": n}, config_digest=config.digest))
+    return IngestAccount(deployment=deployment, window=str(window), n_requests=n)
+
+
+def _ingest_batch(
+    database: Database, config: Config, source: str, reader: Source, raw: RawBatch, begin: Json | None
+) -> IngestResult | None:
+    batch = _parse(reader, source, raw, begin, config.digest)
+    where = f"sources.{source}.gate"
+    checked = gate.check(batch.requests, len(batch.bad), config.sources[source].gate, where=where)
+    batch = replace(batch, gate=checked.result)
+    for warning in checked.warnings:
+        _log.warning("%s: %s", source, warning)
+    if checked.failures:
+        batch_id = hold(database, batch, checked.failures)
+        raise GateError(
+            f"source {source}: a batch of {batch.n_in} rows was held back (llmmon.ingest_batch {batch_id}): "
+            f"{'; '.join(checked.failures)}. Nothing of it is loaded. Repair the log or change {where} in "
+            "llmmon.toml, then ingest again"
+        )
+    loaded = load(database, batch)
+    if loaded is None:
+        return None
+    watched = {name for name, deployment in config.deployments.items() if deployment.source == source}
+    unwatched = Counter(request.deployment for request in batch.requests if request.deployment not in watched)
+    return IngestResult(
+        source=source,
+        n_batches=1,
+        n_in=batch.n_in,
+        n_new=loaded.n_new,
+        n_dup=loaded.n_dup,
+        n_bad=len(batch.bad),
+        n_dirty_windows=loaded.n_dirty_windows,
+        unwatched=dict(unwatched),
+    )
+
+
+def _parse(reader: Source, source: str, raw: RawBatch, begin: Json | None, config_digest: str) -> Batch:
+    requests: dict[str, RequestLog] = {}
+    bad: list[BadRow] = []
+    n_dup = 0
+    digest = hashlib.sha256()
+    for row in raw.rows:
+        try:
+            request = reader.parse(row, source=source)
+        except BadRowError as error:
+            bad.append(BadRow(row.raw, row.file, row.offset, error.code, error.reason))
+            digest.update(hashlib.sha256(row.raw).digest())
+            continue
+        digest.update(request.digest)
+        if requests.setdefault(request.request_id, request) is not request:
+            n_dup += 1
+    return Batch(
+        source=source,
+        from_position=begin,
+        to_position=raw.position,
+        requests=list(requests.values()),
+        n_in=len(raw.rows),
+        n_dup=n_dup,
+        bad=bad,
+        raw_digest=digest.digest(),
+        gate=None,
+        config_digest=config_digest,
+    )
+
+
+def _add(total: IngestResult, part: IngestResult) -> IngestResult:
+    counts = ("n_batches", "n_in", "n_new", "n_dup", "n_bad", "n_dirty_windows")
+    return replace(
+        total,
+        **{name: getattr(total, name) + getattr(part, name) for name in counts},
+        unwatched=dict(Counter(total.unwatched) + Counter(part.unwatched)),
+    )
