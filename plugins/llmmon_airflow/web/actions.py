@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
-from llmmon.store.alert import change_alert
 
 from llmmon_airflow.web.access import ChangingUser
 from llmmon_airflow.web.reading import database
@@ -28,6 +27,8 @@ def change(
     text = note.replace("\0", "").strip()
     if event == "noted" and not text:
         raise HTTPException(422, "A note needs some text.")
+    from llmmon.store.alert import change_alert
+
     with database().transaction() as connection:
         change_alert(connection, alert_id, event, user.get_name(), text or None)
     return RedirectResponse(link(request, "alerts", alert_id), status_code=303)

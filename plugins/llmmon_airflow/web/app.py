@@ -19,7 +19,12 @@ from llmmon_airflow.web.rendering import FOLDER, page, with_headers
 
 log = logging.getLogger(__name__)
 
-STATIC = {"llmmon.css": "text/css", "theme.js": "text/javascript", "llmmon.js": "text/javascript"}
+STATIC = {
+    "llmmon.css": "text/css",
+    "theme.js": "text/javascript",
+    "llmmon.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 TITLES = {401: "Please sign in", 403: "Not allowed", 404: "Not found", 405: "Not allowed", 503: "No database"}
 
 app = FastAPI(title="llmmon", openapi_url=None, dependencies=[Depends(may_read)])

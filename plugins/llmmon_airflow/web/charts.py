@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from llmmon_airflow.web.formatting import interval, number, short, times, unit_label, window
+from llmmon_airflow.web.formatting import interval, number, short, tick, times, unit_label, window
 from llmmon_airflow.web.scales import WIDTH, across_time, linear, nice_range
 
 
@@ -82,7 +82,13 @@ class Chart:
 
 
 def stream_chart(
-    sights: Sequence[Sight], unit: str, *, marks: Iterable[Mark] = (), height: float = 240, margin: float = 22
+    sights: Sequence[Sight],
+    unit: str,
+    *,
+    marks: Iterable[Mark] = (),
+    height: float = 240,
+    margin: float = 22,
+    is_small: bool = False,
 ) -> Chart | None:
     """Draw a stream: its values with intervals, what was expected, gaps where a window has no value.
 
@@ -92,6 +98,8 @@ def stream_chart(
         In window order.
     margin : float
         Pixels kept free above and below the plot.
+    is_small : bool
+        Drawn without an axis, so that the values fill the height.
 
     Returns
     -------
@@ -102,10 +110,12 @@ def stream_chart(
         return None
     numbers = [x for s in sights for x in (s.value, s.low, s.high, s.reference) if x is not None]
     low, high, ticks = nice_range(numbers)
+    if is_small and numbers:
+        low, high = min(numbers), max(numbers)
     scale = linear(low, high, top=margin, bottom=height - margin)
 
-    def label(tick: float) -> str:
-        return number(tick, unit)
+    def label(at: float) -> str:
+        return tick(at, unit)
 
     return _draw(sights, scale, [(t, label(t)) for t in ticks], marks, height, margin, lambda s: _sentence(s, unit))
 

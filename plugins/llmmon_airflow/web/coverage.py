@@ -9,7 +9,7 @@ from llmmon.store.database import fetch
 from llmmon_airflow.web.overview import FAR, STAGES, STATES, Part, parts_of
 from llmmon_airflow.web.reading import configuration, reading
 
-PAGE = 24
+PAGE = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +86,7 @@ def coverage_page(deployment: str | None, before: datetime | None) -> CoveragePa
     config = configuration()
     with reading() as connection:
         rows = fetch(connection, "ui/deployments", {"configured": list(config.deployments) if config else []})
-        names = sorted(row.deployment for row in rows)
+        names = [row.deployment for row in rows]
         if deployment is not None and deployment not in names:
             return None
         chosen = deployment or next(iter(names), None)

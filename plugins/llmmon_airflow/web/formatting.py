@@ -2,13 +2,17 @@
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from typing import Any
+
+from markupsafe import Markup
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _SHARES = frozenset({"fraction", "share", "proportion", "rate", "ratio of requests"})
 
 
@@ -30,13 +34,17 @@ def number(value: float | None, unit: str | None = None) -> str:
     if size == 0:
         return "0"
     if size >= 1e7 or size < 1e-4:
-        exponent = math.floor(math.log10(size))
-        mantissa = f"{value / 10.0**exponent:.1f}".removesuffix(".0")
-        return f"{mantissa}{TIMES}10{str(exponent).translate(_SUPERSCRIPT)}"
+        return _scientific(value)
     if size >= 100:
         return f"{value:,.0f}"
     text = f"{value:.{max(0, 2 - math.floor(math.log10(size)))}f}"
     return text.rstrip("0").rstrip(".") if size >= 1 else text
+
+
+def _scientific(value: float) -> str:
+    mantissa, exponent = f"{value:.1e}".split("e")
+    power = f"10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    return power if mantissa == "1.0" else f"{mantissa.removesuffix('.0')}{TIMES}{power}"
 
 
 def is_share(unit: str | None) -> bool:
@@ -68,10 +76,25 @@ def count(value: int | None) -> str:
 
 
 def times(value: float | None) -> str:
-    """Write an e-value or a threshold of one."""
-    if value is None:
-        return DASH
-    return number(value) if value >= 0.01 else "< 0.01"
+    """Write an e-value or a threshold of one; the large ones as a power of ten."""
+    if value is None or math.isnan(value) or math.isinf(value):
+        return number(value)
+    if value < 0.01:
+        return "< 0.01"
+    return number(value) if value < 1e5 else _scientific(value)
+
+
+def tick(value: float, unit: str | None = None) -> str:
+    """Write a round number of an axis without the zeros that only state precision."""
+    text = number(value, unit)
+    return re.sub(r"\.0*(?=%|$)|(\.\d*?)0+(?=%|$)", r"\1", text)
+
+
+def visible(value: Any) -> Any:
+    """Name the characters that would reorder the text around them, so that a log cannot be read as something else."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return _REORDERING.sub(lambda match: f"[U+{ord(match.group()):04X}]", value)
 
 
 def moment(value: datetime | None) -> str:
@@ -122,6 +145,7 @@ FILTERS = {
     "moment": moment,
     "second": second,
     "short": short,
+    "tick": tick,
     "key": key,
     "compact": compact,
     "words": words,

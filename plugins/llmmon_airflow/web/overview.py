@@ -18,7 +18,7 @@ from llmmon_airflow.web.streams import Stream, streams_of
 STAGES: tuple[str, ...] = get_args(Stage)
 STATES = ("done", "sampled_out", "failed", "expired", "pending")
 N_WINDOWS = 24
-N_MOVED = 3
+N_MOVED = 4
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -205,7 +205,7 @@ def _moved(
         for row in moved
         for stream in streams_of(connection, deployment, first, last, monitor=row.monitor, segment=row.segment)
     ]
-    return [(s, stream_chart(s.sights, s.unit, marks=s.marks, height=40, margin=5)) for s in streams]
+    return [(s, stream_chart(s.sights, s.unit, marks=s.marks, height=40, margin=5, is_small=True)) for s in streams]
 
 
 def _by_deployment(rows: Sequence[Any]) -> Mapping[str, list[Any]]:

@@ -108,7 +108,7 @@ def show_report(request: Request, deployment: str, window: str) -> HTMLResponse:
 def _report(deployment: str, window: str) -> object:
     try:
         start = Window.parse(window, hours=1).start
-    except ValueError:
+    except (ValueError, OverflowError):
         raise HTTPException(404, "A report is found by its window's start, as in 2023-06-27T05:00:00.") from None
     with reading() as connection:
         rows = fetch(connection, "ui/report", {"deployment": _text(deployment), "window_start": start})

@@ -27,6 +27,7 @@ _templates = Environment(
     loader=FileSystemLoader(FOLDER / "templates"),
     autoescape=select_autoescape(default=True, default_for_string=True),
     undefined=StrictUndefined,
+    finalize=formatting.visible,
     trim_blocks=True,
     lstrip_blocks=True,
 )

@@ -89,7 +89,7 @@ class Stream:
 
     def sparkline(self) -> Chart | None:
         """Draw the values small."""
-        return stream_chart(self.sights, self.unit, marks=self.marks, height=30, margin=4)
+        return stream_chart(self.sights, self.unit, marks=self.marks, height=30, margin=4, is_small=True)
 
 
 def is_learning(row: Any) -> bool:

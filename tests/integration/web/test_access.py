@@ -1,0 +1,126 @@
+"""Airflow's login guards every route, and only those who may edit the alert DAG change alerts."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmmon.store.database import fetch
+from tests.integration.web.conftest import ORIGIN
+
+ROUTES = (
+    "/",
+    "/deployments/x",
+    "/alerts",
+    "/alerts/1",
+    "/coverage",
+    "/audit",
+    "/static/llmmon.css",
+    "/reports/x/2023-06-27T05:00:00",
+    "/reports/x/2023-06-27T05:00:00/document",
+)
+
+
+def routes_of_the_app():
+    """Return every route with a path, read from the application itself."""
+    from llmmon_airflow.web.app import app
+
+    return [route for route in app.routes if hasattr(route, "methods")]
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_stranger_is_refused(connect, path):
+    """Without a token no route answers."""
+    answer = connect(None).get(f"/llmmon{path}")
+
+    assert answer.status_code == 401
+    assert "Airflow login" in answer.text
+
+
+def test_every_route_depends_on_the_login(connect):
+    """No route, not even one added later, is outside the application's login dependency."""
+    from llmmon_airflow.web.access import may_read
+
+    connect()
+    for route in routes_of_the_app():
+        assert may_read in [dependency.call for dependency in route.dependant.dependencies], route.path
+
+
+def test_broken_token_is_refused(connect, tokens):
+    """A token whose signature does not match opens nothing."""
+    client = connect(None)
+    client.cookies.set("_token", tokens["user"][:-3] + "abc")
+
+    assert client.get("/llmmon/alerts").status_code in {401, 403}
+
+
+def post(client, alert_id, event="acknowledged", note="", headers=None):
+    """Send the form of the alert page."""
+    sent = {"origin": ORIGIN} if headers is None else headers
+    return client.post(f"/llmmon/alerts/{alert_id}/events", data={"event": event, "note": note}, headers=sent)
+
+
+def state_of(site):
+    """Return the state of the first alert."""
+    with site.database.transaction() as connection:
+        return fetch(connection, "ui/alert", {"alert_id": site.alert_id})[0].state
+
+
+def test_viewer_reads_but_does_not_change(site, connect):
+    """A viewer sees the alert without buttons, and a hand-made POST is refused and changes nothing."""
+    viewer = connect("viewer")
+
+    assert "<form" not in viewer.get(f"/llmmon/alerts/{site.alert_id}").text
+    assert post(viewer, site.alert_id).status_code == 403
+    assert state_of(site) == "open"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site", "origin": ORIGIN}],
+    ids=["no origin", "other origin", "null origin", "cross site"],
+)
+def test_form_of_another_site_is_refused(site, connect, headers):
+    """A signed-in user's browser cannot be made to change an alert from elsewhere."""
+    assert post(connect(), site.alert_id, headers=headers).status_code == 403
+    assert state_of(site) == "open"
+
+
+def test_acknowledging_leaves_event_and_audit_entry(site, connect):
+    """One press changes the state, writes the event with its actor and note, and the audit entry."""
+    answer = post(connect(), site.alert_id, note="  known: the June rollout <b>  ")
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/llmmon/alerts/{site.alert_id}"
+    assert state_of(site) == "acknowledged"
+    with site.database.transaction() as connection:
+        event = fetch(connection, "ui/alert_events", {"alert_id": site.alert_id})[-1]
+        entry = fetch(connection, "ui/audit", {"before": None, "event": "alert.acknowledged", "n_rows": 5})
+    assert (event.event, event.note) == ("acknowledged", "known: the June rollout <b>")
+    assert "user-person" in event.actor
+    assert len(entry) == 1
+    assert "user-person" in f"{entry[0].actor} {entry[0].detail}"
+
+
+def test_resolve_and_reopen(site, connect):
+    """An alert can be resolved and opened again, and the page offers what fits its state."""
+    client = connect()
+
+    assert post(client, site.alert_id, "resolved").status_code == 303
+    assert 'value="reopened"' in client.get(f"/llmmon/alerts/{site.alert_id}").text
+    assert post(client, site.alert_id, "reopened").status_code == 303
+    assert state_of(site) == "open"
+
+
+@pytest.mark.parametrize(
+    ("event", "note", "status"),
+    [("noted", "   ", 422), ("opened", "", 422), ("deleted", "", 422), ("noted", "x" * 4001, 422)],
+)
+def test_form_that_makes_no_sense_is_refused(site, connect, event, note, status):
+    """An empty note, an event that people do not make, and a note without end change nothing."""
+    assert post(connect(), site.alert_id, event, note).status_code == status
+    assert state_of(site) == "open"
+
+
+def test_unknown_alert_is_not_changed(site, connect):
+    """Changing an alert that is not there says so."""
+    assert post(connect(), 999_999).status_code == 404

@@ -1,0 +1,173 @@
+"""Every page, filled and empty, with hostile text in every field that comes from a log."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import pytest
+
+from tests.integration.web.seed_rows import ASSISTANT, HOSTILE_NAME, SURVEY
+
+PAGES = (
+    "/",
+    f"/deployments/{ASSISTANT}",
+    f"/deployments/{SURVEY}?monitor=accuracy&segment=all",
+    f"/deployments/{ASSISTANT}?look=accuracy&at={quote('route=primes')}",
+    f"/deployments/{quote(HOSTILE_NAME, safe='')}",
+    "/alerts",
+    "/alerts?state=open",
+    "/alerts/1",
+    "/alerts/2",
+    f"/coverage?deployment={ASSISTANT}",
+    "/audit",
+)
+RAW = ("<script>alert", "<img src=x")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_is_escaped_and_guarded(site, connect, path):
+    """Each page answers 200, shows hostile text as text, and carries a policy that runs no inline script."""
+    answer = connect().get(f"/llmmon{path}")
+
+    assert answer.status_code == 200, answer.text
+    assert not [raw for raw in RAW if raw in answer.text]
+    assert "style=" not in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_hostile_text_is_shown_and_not_dropped(site, connect):
+    """Escaping keeps every character, and a character that reorders text is named instead of obeyed."""
+    text = connect().get(f"/llmmon/alerts/{site.alert_id}").text
+
+    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;" in text
+    assert "[U+202E]evil" in text
+    assert "\u202e" not in text
+    assert "Show all 8,000 characters" in text
+
+
+@pytest.mark.parametrize("path", ["/", "/alerts", "/coverage", "/audit"])
+def test_empty_store_explains_itself(connect, path):
+    """With nothing stored each page says what will fill it."""
+    answer = connect().get(f"/llmmon{path}")
+
+    assert answer.status_code == 200
+    assert 'class="empty"' in answer.text
+
+
+def test_configured_deployment_without_windows_is_listed(connect, config, tmp_path, monkeypatch):
+    """A deployment of llmmon.toml is on the first page before its first window."""
+    config()
+    monkeypatch.setenv("LLMMON_CONFIG", str(tmp_path / "llmmon.toml"))
+
+    text = connect().get("/llmmon/").text
+
+    assert "assistant" in text
+    assert "No window has been measured yet" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/deployments/nobody", 404),
+        ("/deployments/a%00b", 404),
+        ("/alerts/999", 404),
+        ("/alerts/99999999999999999999", 404),
+        ("/alerts/one", 422),
+        ("/alerts?state=broken", 422),
+        ("/alerts?deployment=a%00b", 422),
+        ("/coverage?deployment=nobody", 404),
+        ("/coverage?before=yesterday", 422),
+        ("/audit?before=0", 422),
+        ("/reports/assistant-gpt4/2023-06-27T05:00:00", 404),
+        ("/reports/assistant-gpt4/9999-12-31T23:59:59", 404),
+        ("/reports/assistant-gpt4/%27;--", 404),
+        ("/static/..%2Fapp.py", 404),
+        ("/nothing", 404),
+    ],
+)
+def test_what_is_not_there_is_said(site, connect, path, status):
+    """An unknown name, id or file gives a page that says so, never a server error."""
+    answer = connect().get(f"/llmmon{path}")
+
+    assert answer.status_code == status
+    assert "<h1>" in answer.text
+    assert "content-security-policy" in answer.headers
+
+
+def test_overview_tells_the_states_apart(site, connect):
+    """The moved deployment is alarmed, the still one silent, and their accounts and budgets are shown."""
+    text = connect().get("/llmmon/").text
+    cards = dict(
+        re.findall(r'<h2><a href="/llmmon/deployments/([^"]+)">.*?</h2>\s*<span class="badge is-(\w+)">', text, re.S)
+    )
+
+    assert cards[ASSISTANT] == "alarmed"
+    assert cards[SURVEY] == "silent"
+    assert "112 done" in re.sub("&nbsp;", " ", text)
+    assert 'an alert needs <span class="num">200</span>' in text
+
+
+def test_stream_shows_gap_and_reference_windows(site, connect):
+    """A window without a value is a gap with its reason; the windows that were learnt from are shaded."""
+    text = connect().get(f"/llmmon/deployments/{ASSISTANT}?look=accuracy&at=all").text
+
+    assert text.count('<rect class="gap"') == 2
+    assert "no value: no request has a reference answer" in text
+    assert ">reference windows</text>" in text
+
+
+def test_account_that_does_not_close_is_marked(site, connect):
+    """A stage that lost two requests is called out, with how many are missing."""
+    text = connect().get(f"/llmmon/coverage?deployment={ASSISTANT}&before=2023-06-27T10:00:00").text
+
+    assert "1 of 5 windows do not close" in text
+    assert "no, \N{MINUS SIGN}2" in text
+
+
+def test_alert_shows_replays_side_by_side(site, connect):
+    """The alert page holds logged and replayed answers, their scores, the deliveries and the provenance."""
+    text = connect().get(f"/llmmon/alerts/{site.alert_id}").text
+
+    for expected in ("the endpoint answered 503 three times", "Changed prompt", "correctness", "451 try again later"):
+        assert expected in text
+    for expected in ("reference_change", "burn_in", "alert needed", "likeliest since 2023-06-27 12:00:00"):
+        assert expected in text
+
+
+def test_pages_write_nothing(site, connect):
+    """A page's transaction is read-only, so that no page can change what it shows."""
+    from llmmon.errors import StoreError
+    from llmmon_airflow.web.reading import reading
+
+    connect()
+    with pytest.raises(StoreError, match="read-only"), reading() as connection:
+        connection.exec_driver_sql("DELETE FROM llmmon.alert_event")
+
+
+def test_slow_statement_is_stopped(connect, monkeypatch):
+    """A statement beyond the page's time limit is cancelled and said to be."""
+    from llmmon.errors import StoreError
+    from llmmon_airflow.web import reading
+
+    connect()
+    monkeypatch.setattr(reading, "TIMEOUT_MS", 50)
+    with pytest.raises(StoreError, match="statement timeout"), reading.reading() as connection:
+        connection.exec_driver_sql("SELECT pg_sleep(20)")
+
+
+def test_database_that_is_away_is_named(connect, monkeypatch):
+    """When Postgres does not answer, the page says where it was looked for, without its password."""
+    from llmmon_airflow.web import reading
+
+    client = connect()
+    monkeypatch.setenv("LLMMON_DATABASE_URL", "postgresql://ada:secret@127.0.0.1:9/none")
+    reading.database.cache_clear()
+    answer = client.get("/llmmon/")
+
+    assert answer.status_code == 503
+    assert "127.0.0.1:9" in answer.text
+    assert "secret" not in answer.text
