@@ -21,7 +21,7 @@ import fsspec
 
 from llmmon.errors import SourceUnavailableError
 from llmmon.sources.base import Position, RawBatch, RawRow
-from llmmon.sources.values import MAX_LINE_BYTES, is_object
+from llmmon.sources.json_text import MAX_LINE_BYTES, is_object
 
 _log = logging.getLogger(__name__)
 _MAX_BATCH_BYTES: Final = 64 * 2**20

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-import logging
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, ClassVar, Final
 
 from llmmon.errors import BadRowError
@@ -16,29 +12,12 @@ from llmmon.model import RequestLog
 from llmmon.sources import values
 from llmmon.sources.base import Position, RawBatch, RawRow, sources
 from llmmon.sources.files import read_new_lines
+from llmmon.sources.json_text import read_object
 
-_log = logging.getLogger(__name__)
-_KEYS: Final = [
-    "id",
-    "timestamp",
-    "deployment",
-    "route",
-    "tenant",
-    "user",
-    "language",
-    "conversation_id",
-    "request",
-    "response",
-    "error",
-    "latency_ms",
-    "ttft_ms",
-    "cost_usd",
-    "context",
-    "reference_answer",
-    "groups",
-    "tags",
-    "feedback",
-]
+_KEYS: Final = (
+    *("id", "timestamp", "deployment", "route", "tenant", "user", "language", "conversation_id", "request", "response"),
+    *("error", "latency_ms", "ttft_ms", "cost_usd", "context", "reference_answer", "groups", "tags", "feedback"),
+)
 
 
 @sources.register("openai_jsonl")
@@ -89,7 +68,7 @@ class OpenaiJsonl:
 
     def parse(self, row: RawRow, *, source: str) -> RequestLog:
         """Turn one line into a request log, or raise `BadRowError`."""
-        found, cleaned = values.read_object(row.raw)
+        found, cleaned = read_object(row.raw)
         if self.fields:
             found = {**found, **{key: _at(found, path) for key, path in self.fields.items()}}
         get = found.get
@@ -124,25 +103,16 @@ class OpenaiJsonl:
             status="ok" if error is None else "error",
             error_type=None if error is None else _error_type(error),
             cost_usd=values.number(get("cost_usd"), "cost_usd"),
-            feedback=_feedback(get("feedback")),
+            feedback=values.feedback(get("feedback"), "feedback"),
             route=values.name(get("route"), "route"),
             tenant=values.name(get("tenant"), "tenant"),
             language=values.name(get("language"), "language"),
-            user_ref=self._user_ref(values.name(get("user"), "user")),
+            user_ref=values.user_ref(values.name(get("user"), "user"), self.user_key_env),
             conversation_id=values.name(get("conversation_id"), "conversation_id"),
             groups=values.labels(get("groups"), "groups"),
             tags=values.labels(get("tags"), "tags"),
             cleaned=cleaned,
         )
-
-    def _user_ref(self, user: str | None) -> str | None:
-        if user is None:
-            return None
-        key = os.environ.get(self.user_key_env, "") if self.user_key_env else ""
-        if not key:
-            _say_no_user_key(self.user_key_env)
-            return None
-        return hmac.digest(key.encode(), user.encode(), "sha256").hex()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +154,6 @@ def _error_type(error: Any) -> str:
     return values.name(details.get("type") or details.get("code"), "error.type") or "error"
 
 
-def _feedback(value: Any) -> float | None:
-    return float(value) if isinstance(value, bool) else values.number(value, "feedback")
-
-
 def _at(found: Mapping[str, Any], path: str) -> Any:
     value: Any = found
     for key in path.split("."):
@@ -195,9 +161,3 @@ def _at(found: Mapping[str, Any], path: str) -> Any:
             return None
         value = value.get(key)
     return value
-
-
-@cache  # once in a process
-def _say_no_user_key(variable: str | None) -> None:
-    setting = f"the environment variable {variable} is not set" if variable else "user_key_env is not set"
-    _log.warning("the log names users but %s: no user reference is stored", setting)

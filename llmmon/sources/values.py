@@ -1,80 +1,25 @@
-"""Hostile JSON into typed values: what cannot be one is refused with a code, what Postgres refuses is cleaned.
-
-Of a key that occurs twice in one object the last value counts, as in every common JSON reader.
-"""
+"""Values of JSON into the types of a request log; what cannot be one is refused with a code."""
 
 from __future__ import annotations
 
+import hmac
 import json
+import logging
 import math
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NoReturn
-
-import msgspec
+from functools import cache
+from typing import Any, Final
 
 from llmmon.errors import BadRowError
 from llmmon.model import Document, Message
 
-MAX_LINE_BYTES: Final = 16 * 2**20
+_log = logging.getLogger(__name__)
 _MAX_NAME: Final = 512  # names are indexed, and a Postgres index entry holds at most 2,704 bytes
 _MAX_COUNT: Final = 2**31 - 1
 _MAX_DEPTH: Final = 32
 _YEARS: Final = range(2000, 2101)
-_REPLACEMENT: Final = "\ufffd"
-_decode = msgspec.json.Decoder().decode
-
-
-def read_object(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
-    r"""Read one JSON object.
-
-    Parameters
-    ----------
-    raw : bytes
-        UTF-8; a byte-order mark is passed over.
-
-    Returns
-    -------
-    dict, tuple of str
-        The object, and the dotted paths at which NUL or lone surrogates became U+FFFD.
-
-    Raises
-    ------
-    BadRowError
-        Of code ``line_too_long``, ``invalid_utf8``, ``malformed_json``, ``number_out_of_range``, ``too_deep`` or
-        ``wrong_type``.
-
-    Examples
-    --------
-    >>> read_object(b'{"a": "x\\u0000y"}')
-    ({'a': 'x\ufffdy'}, ('a',))
-    """
-    if len(raw) > MAX_LINE_BYTES:
-        raise BadRowError("line_too_long", f"longer than {MAX_LINE_BYTES} bytes; only its beginning was kept")
-    raw = raw.removeprefix(b"\xef\xbb\xbf")
-    cleaned: list[str] = []
-    try:
-        try:
-            value = _decode(raw)
-            suspicious = b"\\u0000" in raw
-        except ValueError:  # msgspec refuses lone surrogates, which real logs contain
-            value, suspicious = _read_leniently(raw), True
-        if suspicious:
-            value = _clean(value, "", cleaned)
-    except RecursionError:
-        raise BadRowError("too_deep", "nested too deeply to be read") from None
-    if not isinstance(value, dict):
-        raise _wrong("the line", "an object", value)
-    return value, tuple(cleaned)
-
-
-def is_object(raw: bytes) -> bool:
-    """Return whether `raw` is one whole JSON object, as the prefix of one never is."""
-    try:
-        read_object(raw)
-    except BadRowError:
-        return False
-    return True
 
 
 def name(value: Any, field: str) -> str | None:
@@ -158,6 +103,33 @@ def mapping(value: Any, field: str) -> Mapping[str, Any]:
     return value
 
 
+def feedback(value: Any, field: str) -> float | None:
+    """Return a number; true is 1 and false is 0."""
+    return float(value) if isinstance(value, bool) else number(value, field)
+
+
+def user_ref(user: str | None, key_variable: str | None) -> str | None:
+    """Return a pseudonym of `user` under the key in the environment variable, None when there is no key.
+
+    Notes
+    -----
+    The first 128 bits of HMAC-SHA256: the same user has the same reference, and without the key nobody can go back.
+    """
+    if user is None:
+        return None
+    key = os.environ.get(key_variable, "") if key_variable else ""
+    if not key:
+        _say_no_key(key_variable)
+        return None
+    return hmac.digest(key.encode(), user.encode(), "sha256").hex()[:32]
+
+
+@cache  # once in a process
+def _say_no_key(variable: str | None) -> None:
+    setting = f"the environment variable {variable} is not set" if variable else "user_key_env is not set"
+    _log.warning("the log names users but %s: no user reference is stored", setting)
+
+
 def labels(value: Any, field: str) -> dict[str, str]:
     """Return an object of short texts; numbers and truth values become text, absent ones are left out."""
     found = {}
@@ -231,58 +203,6 @@ def _wrong(field: str, expected: str, value: Any) -> BadRowError:
 
 def _at_least(low: float) -> str:
     return f" of at least {low:g}" if low > -math.inf else ""
-
-
-def _read_leniently(raw: bytes) -> Any:
-    try:
-        words = raw.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError as error:
-        raise BadRowError("invalid_utf8", f"byte {error.start} of the line is not UTF-8") from None
-    try:
-        return json.loads(words, parse_constant=_refuse_constant, parse_float=_finite)
-    except json.JSONDecodeError as error:
-        raise BadRowError("malformed_json", f"{error.msg} at character {error.pos} of the line") from None
-    except ValueError:  # Python reads no whole number of more than 4,300 digits
-        raise BadRowError("number_out_of_range", "a whole number of thousands of digits") from None
-
-
-def _refuse_constant(word: str) -> NoReturn:
-    raise BadRowError("malformed_json", f"{word} is not JSON")
-
-
-def _finite(digits: str) -> float:
-    found = float(digits)
-    if not math.isfinite(found):
-        raise BadRowError("number_out_of_range", "a number beyond double precision")
-    return found
-
-
-def _clean(value: Any, path: str, cleaned: list[str]) -> Any:
-    if isinstance(value, str):
-        storable = value.replace("\0", _REPLACEMENT)
-        if not storable.isascii():
-            storable = _join_surrogates(storable)
-        if storable != value:
-            cleaned.append(path)
-        return storable
-    if isinstance(value, dict):
-        return {
-            _clean(key, f"{path}.*" if path else "*", cleaned): _clean(item, _join(path, key), cleaned)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_clean(item, f"{path}[{index}]", cleaned) for index, item in enumerate(value)]
-    return value
-
-
-def _join(path: str, key: str) -> str:
-    words = _join_surrogates(key.replace("\0", _REPLACEMENT))
-    return f"{path}.{words}" if path else words
-
-
-def _join_surrogates(value: str) -> str:
-    # UTF-16 joins the two halves of a pair that were written as two escapes, and only then is a half lone
-    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _refuse_extremes(value: Any, field: str, depth: int) -> None:
