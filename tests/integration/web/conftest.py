@@ -14,7 +14,7 @@ from llmmon.store.database import Database
 # Airflow reads these when it is first imported, and would otherwise write into the home folder
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="llmmon-airflow-"))
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
-os.environ.setdefault(
+os.environ.setdefault("AIRFLOW__API_AUTH__JWT_SECRET", "only-for-these-tests-" * 4)
     "AIRFLOW__API_AUTH__JWT_SECRET",
     "of these tests only, and long enough for the signatures of Airflow, which want 64 bytes",
 )
