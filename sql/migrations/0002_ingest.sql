@@ -103,3 +103,20 @@ BEGIN
   END IF;
   RETURN partition_name;
 END $$;
+
+-- Drops the day partition that holds `day` and returns how many requests it held; null when there is none.
+CREATE FUNCTION llmmon.drop_day_partition(day date) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$
+DECLARE
+  partition_name text := 'request_log_' || to_char(day, 'YYYYMMDD');
+  n_requests     bigint;
+BEGIN
+  IF to_regclass('llmmon.' || quote_ident(partition_name)) IS NULL THEN
+    RETURN NULL;
+  END IF;
+  EXECUTE format('SELECT count(*) FROM llmmon.%I', partition_name) INTO n_requests;
+  EXECUTE format('DROP TABLE llmmon.%I', partition_name);
+  RETURN n_requests;
+END $$;
+
+REVOKE EXECUTE ON FUNCTION llmmon.ensure_day_partition(date), llmmon.drop_day_partition(date) FROM PUBLIC;
