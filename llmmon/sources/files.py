@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import logging
 import zlib
 from collections.abc import Iterator, Mapping
@@ -46,8 +45,8 @@ class _File:
         stream.seek(0)
         if magic != _GZIP:
             return stream
-        # in front of GzipFile, whose own buffer is 8 KiB and costs a call for each
-        return io.BufferedReader(gzip.GzipFile(fileobj=stream, mode="rb"), 2**18)
+        # no buffer around it: one would lose what was unpacked before a cut
+        return gzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[return-value]
 
 
 def read_new_lines(path: str, position: Position | None, *, max_rows: int) -> Iterator[RawBatch]:
