@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from llmmon.store.database import fetch
-from tests.integration.web.conftest import ORIGIN
+
+ORIGIN = "http://testserver"
 
 ROUTES = (
     "/",
