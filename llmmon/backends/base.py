@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import ClassVar, Protocol
 
 from llmmon.model import ReplayItem, Response
@@ -19,8 +19,8 @@ class Backend(Protocol):
         """Pinned revision, or a digest of the weights; None where the endpoint does not say."""
         ...
 
-    def generate(self, items: Sequence[ReplayItem]) -> Iterator[Response]:
-        """Yield exactly one response per item, in any order.
+    def generate(self, items: Sequence[ReplayItem]) -> Generator[Response, None, None]:
+        """Yield exactly one response per item, in any order; closing the generator stops the work.
 
         An item that failed yields a response with a reason; an error is raised only when no item can be run at all.
 

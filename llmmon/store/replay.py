@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from llmmon.model import Response, Sample, Window
+from llmmon.model import ReplayItem, RequestLog, Response, Sample, Window
 from llmmon.store.database import execute, fetch
+from llmmon.store.request_log import request_log
 
 ReplayKey = tuple[int, str, str, int]
 """Identity of a replay: sample_id, lane, variant, repeat."""
@@ -46,6 +47,17 @@ def window_samples(connection: Connection, deployment: str, window: Window) -> l
         Sample(deployment=deployment, window=window, **row._mapping)
         for row in fetch(connection, "sample/window", _place(deployment, window))
     ]
+
+
+def sampled_requests(connection: Connection, deployment: str, window: Window) -> dict[int, RequestLog]:
+    """Return the logged requests of the window's sample by request_key."""
+    rows = fetch(connection, "sample/requests", _place(deployment, window))
+    return {row.request_key: request_log(row) for row in rows}
+
+
+def replay_key(item: ReplayItem) -> ReplayKey:
+    """Return the identity of the replay that `item` asks for."""
+    return item.sample_id, item.lane, item.variant, item.repeat
 
 
 def replay_states(connection: Connection, deployment: str, window: Window) -> dict[ReplayKey, tuple[str, str | None]]:

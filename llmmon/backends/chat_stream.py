@@ -1,0 +1,166 @@
+"""One streamed chat completion over HTTP, and what can go wrong with it."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+_RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+
+
+class AttemptFailed(Exception):
+    """One attempt came to nothing.
+
+    Parameters
+    ----------
+    reason : str
+        Short stable word for counting.
+    told : str
+        What the other side said, cut short; never a header.
+    retryable : bool
+        Whether another attempt can help.
+    retry_after_s : float or None
+        How long the server asked to wait.
+    """
+
+    def __init__(
+        self, reason: str, told: str = "", *, retryable: bool = True, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(f"{reason}: {told}" if told else reason)
+        self.reason = reason
+        self.told = told[:300]
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether this says that the service is down, not that it dislikes one request or wants to be asked slower."""
+        return self.retryable and self.reason != "http_429"
+
+
+@dataclass(kw_only=True, slots=True)
+class Completion:
+    """What was streamed so far; times are of this client's clock."""
+
+    pieces: list[str] = field(default_factory=list)
+    finish_reason: str | None = None
+    model: str | None = None
+    fingerprint: str | None = None
+    n_input_tokens: int | None = None
+    n_output_tokens: int | None = None
+    ttft_ms: float | None = None
+    latency_ms: float = 0.0
+    token_logprobs: list[float] = field(default_factory=list)
+    ended: bool = False
+
+
+async def stream_chat(
+    client: httpx.AsyncClient, url: str, payload: Mapping[str, Any], *, timeout_s: float
+) -> Completion:
+    """Ask once and read the stream to its end.
+
+    TTFT runs from sending the request to the first piece of text that is not empty, latency to the last one.
+
+    Raises
+    ------
+    AttemptFailed
+        When the answer is refused, broken off, too slow, or not an event stream.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _ask(client, url, payload)
+    except TimeoutError:
+        raise AttemptFailed("timeout", f"no complete answer within {timeout_s:g} s") from None
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        raise AttemptFailed("unreachable", str(error)) from error
+    except httpx.TimeoutException as error:
+        raise AttemptFailed("timeout", type(error).__name__) from error
+    except httpx.HTTPError as error:
+        raise AttemptFailed("connection_lost", f"{type(error).__name__}: {error}") from error
+
+
+async def _ask(client: httpx.AsyncClient, url: str, payload: Mapping[str, Any]) -> Completion:
+    started = time.perf_counter()
+    async with client.stream("POST", url, json=dict(payload)) as answer:
+        if answer.status_code != 200:
+            # what is said to a refused key may repeat the key
+            told = "" if answer.status_code in (401, 403) else (await answer.aread())[:300].decode("utf-8", "replace")
+            raise AttemptFailed(
+                f"http_{answer.status_code}",
+                told,
+                retryable=answer.status_code in _RETRYABLE,
+                retry_after_s=_retry_after(answer.headers.get("retry-after")),
+            )
+        kind = answer.headers.get("content-type", "none")
+        if not kind.startswith("text/event-stream"):
+            raise AttemptFailed("wrong_content_type", f"{kind}, expected text/event-stream", retryable=False)
+        completion = Completion()
+        async for event in _events(answer.aiter_lines()):
+            if event == "[DONE]":
+                completion.ended = True
+                break
+            _add(completion, event, started)
+    if not completion.ended and completion.finish_reason is None:
+        raise AttemptFailed("truncated_stream", "the stream ended before the answer did")
+    return completion
+
+
+async def _events(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Yield the data of each server-sent event; comments and other fields are passed over."""
+    data: list[str] = []
+    async for line in lines:
+        if line.startswith("data:"):
+            data.append(line[5:].removeprefix(" "))
+        elif not line and data:
+            yield "\n".join(data)
+            data = []
+    if data:
+        yield "\n".join(data)
+
+
+def _add(completion: Completion, event: str, started: float) -> None:
+    try:
+        part = json.loads(event)
+        if part.get("error"):
+            raise AttemptFailed("stream_error", str(part["error"]))
+        completion.model = part.get("model") or completion.model
+        completion.fingerprint = part.get("system_fingerprint") or completion.fingerprint
+        usage = part.get("usage") or {}
+        completion.n_input_tokens = usage.get("prompt_tokens", completion.n_input_tokens)
+        completion.n_output_tokens = usage.get("completion_tokens", completion.n_output_tokens)
+        for choice in (part.get("choices") or ())[:1]:
+            text = (choice.get("delta") or {}).get("content")
+            if text:
+                completion.latency_ms = (time.perf_counter() - started) * 1000
+                completion.ttft_ms = completion.latency_ms if completion.ttft_ms is None else completion.ttft_ms
+                completion.pieces.append(str(text))
+            completion.finish_reason = choice.get("finish_reason") or completion.finish_reason
+            told = (choice.get("logprobs") or {}).get("content") or ()
+            completion.token_logprobs += [min(0.0, float(token["logprob"])) for token in told]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise AttemptFailed("malformed_stream", f"{type(error).__name__} in an event") from error
+    if completion.ttft_ms is None:
+        completion.latency_ms = (time.perf_counter() - started) * 1000
+
+
+def _retry_after(header: str | None) -> float | None:
+    """Return the seconds that a Retry-After header asks for, given as seconds or as a date."""
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        moment = email.utils.parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
