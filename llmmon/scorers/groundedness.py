@@ -17,7 +17,8 @@ _ABSTAINS: Final = re.compile(
     r"""^\W*(?:(?:the\ )?(?:answer|question)\ (?:is\ |can\ ?not\ be\ )?)?
     (?:unknown|undetermined|not\ (?:known|answerable|sure|determined|stated|enough\ info(?:rmation)?)
       |unable\ to\ answer
-      |can(?:no|'|\u2019)?t\ (?:be\ (?:determined|answered|known)|answer|tell|say)|can\ not\ be\ determined|no\ answer)\b""",
+      |can(?:no|'|\u2019)?t\ (?:be\ (?:determined|answered|known)|answer|tell|say)
+      |can\ not\ be\ determined|no\ answer)\b""",
     re.VERBOSE | re.IGNORECASE,
 )
 _ABOUT_CONTEXT: Final = re.compile(

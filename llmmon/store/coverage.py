@@ -20,7 +20,8 @@ from llmmon.store.request_log import count_requests
 
 RequestState = Literal["done", "sampled_out", "failed", "expired", "pending"]
 StageState = Literal["done", "failed", "expired"]
-_GRID: Final = datetime(2000, 1, 1, tzinfo=UTC)
+GRID: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""A midnight from which windows are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def is_done(connection: Connection, deployment: str, window: Window, stage: Stag
 
 def event_windows(database: Database, deployment: str, length: timedelta) -> list[Window]:
     """Return the consecutive windows of `length` from the first to the last known request of `deployment`."""
-    parameters = {"deployment": deployment, "length": length, "grid": _GRID}
+    parameters = {"deployment": deployment, "length": length, "grid": GRID}
     with database.transaction() as connection:
         rows = fetch(connection, "request_log/event_windows", parameters)
     return [Window(start=row.window_start, end=row.window_end) for row in rows]
@@ -139,7 +140,7 @@ def unfinished_windows(
         "deployment": deployment,
         "stage": stage,
         "length": length,
-        "grid": _GRID,
+        "grid": GRID,
         "start": start or datetime(1, 1, 1, tzinfo=UTC),
         "end": end or datetime.now(UTC),
         "limit": limit,

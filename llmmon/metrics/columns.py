@@ -1,0 +1,75 @@
+"""What metrics read from a window: columns of requests, of replays, and of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from llmmon.metrics.base import WindowData
+from llmmon.metrics.intervals import Floats
+from llmmon.model import LOGGED
+
+if TYPE_CHECKING:
+    import pandas
+
+LATENCIES: Final = ("latency_ms", "ttft_ms", "tpot_ms")
+NUMBERS: Final = (*LATENCIES, "n_input_tokens", "n_output_tokens", "cost_usd", "feedback")
+CATEGORIES: Final = ("model", "model_version", "route", "tenant", "language", "status", "error_type")
+TEXTS: Final = ("response_text", "prompt")
+AS_LOGGED: Final = "as_logged"
+
+
+def require(name: str, value: str, allowed: Sequence[str]) -> None:
+    """Raise unless `value` is one of `allowed`."""
+    if value not in allowed:
+        raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
+
+
+def numbers(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, Floats]:
+    """Return the values of a numeric column and their weights; failed requests and replays are left out.
+
+    Parameters
+    ----------
+    field : str
+        One of `NUMBERS`. ``tpot_ms`` is (latency - TTFT) / (output tokens - 1), for answers of two tokens or more.
+    lane : str
+        ``logged`` for what production measured, else the plain replays of that lane.
+    """
+    if lane == LOGGED:
+        frame = data.requests[data.requests["status"] == "ok"]
+        weights = np.ones(len(frame))
+    else:
+        replays = data.responses
+        frame = replays[(replays["lane"] == lane) & (replays["variant"] == AS_LOGGED) & replays["reason"].isna()]
+        weights = frame["weight"].to_numpy(dtype=float)
+    if field == "tpot_ms":
+        tokens = frame["n_output_tokens"].to_numpy(dtype=float)
+        spent = frame["latency_ms"].to_numpy(dtype=float) - frame["ttft_ms"].to_numpy(dtype=float)
+        values = np.divide(spent, tokens - 1, out=np.full(len(frame), np.nan), where=tokens > 1)
+    else:
+        values = frame[field].to_numpy(dtype=float)
+    keep = np.isfinite(values)
+    return values[keep], weights[keep]
+
+
+def scored(data: WindowData, scorer: str, lane: str, variant: str = AS_LOGGED) -> pandas.DataFrame:
+    """Return one row per request that has a score: its mean over repeats as ``value``, ``weight`` and the groups."""
+    rows = data.scores
+    chosen = rows[
+        (rows["scorer"] == scorer) & (rows["lane"] == lane) & (rows["variant"] == variant) & rows["value"].notna()
+    ]
+    how = {name: "first" for name in chosen.columns if name == "weight" or name.startswith("group.")}
+    return chosen.groupby("request_key", as_index=False, sort=True).agg({"value": "mean", **how})
+
+
+def why_no_scores(data: WindowData, scorer: str, lane: str, variant: str = AS_LOGGED) -> str:
+    """Return the reason of a metric that found no score: the commonest one the scorer gave."""
+    rows = data.scores
+    chosen = rows[(rows["scorer"] == scorer) & (rows["lane"] == lane) & (rows["variant"] == variant)]
+    reasons = chosen["reason"].dropna().value_counts()
+    if reasons.empty:
+        return f"no response on lane {lane!r}, variant {variant!r}, was judged by {scorer!r}"
+    common = min(reasons[reasons == reasons.max()].index)
+    return f"no score among {len(chosen)} responses; most often: {common}"

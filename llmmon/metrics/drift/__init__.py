@@ -1,0 +1,1 @@
+"""How far this window is from the reference windows."""

@@ -1,0 +1,73 @@
+"""Mean of a statistic of text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.columns import TEXTS, require
+from llmmon.metrics.intervals import mean_estimate
+from llmmon.model import Direction, Estimate
+
+_WORD: Final = re.compile(r"\w+")
+_SENTENCE_END: Final = re.compile(r"[.!?]+(?=\s|$)|\n+")
+
+
+def _words_per_sentence(text: str) -> float:
+    n_words = len(_WORD.findall(text))
+    return n_words / max(1, len([part for part in _SENTENCE_END.split(text) if part.strip()]))
+
+
+def _distinct_share(text: str) -> float:
+    found = [word.lower() for word in _WORD.findall(text)]
+    return len(set(found)) / len(found) if found else 0.0
+
+
+_STATISTICS: Final[dict[str, Callable[[str], float]]] = {
+    "n_words": lambda text: float(len(_WORD.findall(text))),
+    "n_characters": lambda text: float(len(text)),
+    "words_per_sentence": _words_per_sentence,
+    "distinct_word_share": _distinct_share,
+    "non_ascii_share": lambda text: sum(not letter.isascii() for letter in text) / len(text) if text else 0.0,
+    "digit_share": lambda text: sum(letter.isdigit() for letter in text) / len(text) if text else 0.0,
+    "has_code": lambda text: float("```" in text),
+    "has_list": lambda text: float(re.search(r"(?m)^\s*(?:[-*\u2022]|\d+[.)])\s", text) is not None),
+}
+
+
+@metrics.register("text_statistic")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextStatistic:
+    """Mean over requests of a simple statistic of the prompt or the answer.
+
+    Parameters
+    ----------
+    statistic : str
+        ``n_words``, ``n_characters``, ``words_per_sentence``, ``distinct_word_share``, ``non_ascii_share``,
+        ``digit_share``, ``has_code`` (a fenced block) or ``has_list`` (a line that begins as a list item).
+    field : str
+        ``response_text`` or ``prompt``.
+    """
+
+    plugin_name: ClassVar[str]
+    unit: ClassVar[str] = "per text"
+    direction: ClassVar[Direction] = "neither"
+    needs_reference: ClassVar[bool] = False
+
+    statistic: str = "n_words"
+    field: str = "response_text"
+
+    def __post_init__(self) -> None:
+        require("statistic", self.statistic, tuple(_STATISTICS))
+        require("field", self.field, TEXTS)
+
+    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:  # noqa: ARG002
+        """Return the mean with its interval."""
+        texts = current.requests[self.field].dropna()
+        if texts.empty:
+            return Estimate.absent(f"no {self.field} in this window")
+        measure = _STATISTICS[self.statistic]
+        return mean_estimate([measure(text) for text in texts])

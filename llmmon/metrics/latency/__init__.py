@@ -1,0 +1,1 @@
+"""How fast, how reliable and how much: what production and replays measured."""

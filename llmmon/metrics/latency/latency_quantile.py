@@ -1,0 +1,49 @@
+"""Quantile of a latency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.columns import LATENCIES, numbers, require
+from llmmon.metrics.intervals import quantile_estimate
+from llmmon.model import LOGGED, Direction, Estimate
+
+
+@metrics.register("latency_quantile")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LatencyQuantile:
+    """Quantile of a latency over the requests that succeeded; failed ones never enter it.
+
+    Parameters
+    ----------
+    field : str
+        ``latency_ms`` end to end, ``ttft_ms`` to the first non-empty token, or ``tpot_ms`` per output token after it:
+        (latency - TTFT) / (output tokens - 1).
+    quantile : float
+        In (0, 1); 0.95 for the slowest twentieth.
+    lane : str
+        ``logged`` for what production measured, else a replay lane.
+    """
+
+    plugin_name: ClassVar[str]
+    unit: ClassVar[str] = "ms"
+    direction: ClassVar[Direction] = "lower_is_better"
+    needs_reference: ClassVar[bool] = False
+
+    field: str = "latency_ms"
+    quantile: float = 0.95
+    lane: str = LOGGED
+
+    def __post_init__(self) -> None:
+        require("field", self.field, LATENCIES)
+        if not 0 < self.quantile < 1:
+            raise ValueError(f"quantile: expected a number between 0 and 1, got {self.quantile}")
+
+    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:  # noqa: ARG002
+        """Return the quantile with its order-statistic interval."""
+        values, weights = numbers(current, self.field, self.lane)
+        if not len(values):
+            return Estimate.absent(f"no {self.field} on lane {self.lane!r}: not logged, or no request succeeded")
+        return quantile_estimate(values, self.quantile, weights)

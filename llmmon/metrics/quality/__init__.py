@@ -1,0 +1,1 @@
+"""What the scorers found, over a window."""

@@ -1,0 +1,208 @@
+"""Judge the responses of one window: what production answered, and what replays answered."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import llmmon
+from llmmon.audit.event import body
+from llmmon.config import Config, DeploymentConfig, ScorerConfig
+from llmmon.model import LOGGED, Provenance, Scorable, Score, Window
+from llmmon.registry import parameters_of
+from llmmon.scorers.base import Scorer, scorers
+from llmmon.store import audit
+from llmmon.store.coverage import StageCount, close_stage
+from llmmon.store.database import Database
+from llmmon.store.provenance import remember
+from llmmon.store.score import Judgement, Page, keep_scores, logged_responses, replayed_responses
+
+log = logging.getLogger(__name__)
+
+_PAGE: Final = 1000
+_DATA_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What a scorer may raise over one strange response; anything else is a bug and ends the stage."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreResult:
+    """What judging a window gave.
+
+    Parameters
+    ----------
+    n_requests, n_done, n_sampled_out, n_failed : int
+        Requests, and what became of them; failed: a scorer raised over one of their responses.
+    n_responses : int
+        Responses judged, logged and replayed.
+    n_scores : int
+        Judgements made; absent ones, which carry a reason, included.
+    n_changed : int
+        Judgements that are new or different.
+    """
+
+    n_requests: int
+    n_done: int
+    n_sampled_out: int
+    n_failed: int
+    n_responses: int
+    n_scores: int
+    n_changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    name: str
+    scorer: Scorer
+    settings: ScorerConfig
+    provenance_id: int
+
+
+class _Tally:
+    """Counts of one run, and the state of every request."""
+
+    def __init__(self) -> None:
+        self.n_responses = self.n_scores = self.n_changed = 0
+        self.states: dict[int, str] = {}
+        self.failures: dict[int, str] = {}
+
+    def account(self, judges: list[_Judge]) -> list[StageCount]:
+        """Return the closed account: a failure counts once, with the first reason."""
+        failed = Counter(self.failures.values())
+        states = Counter(state for key, state in self.states.items() if key not in self.failures)
+        counts = [StageCount(state="failed", n=n, reason=reason) for reason, n in sorted(failed.items())]
+        if states["done"]:
+            reason = "" if judges else "no scorer is configured"
+            counts.append(StageCount(state="done", n=states["done"], reason=reason))
+        if states["sampled_out"]:
+            n_sampled = len(self.states) - states["sampled_out"]
+            probability = n_sampled / len(self.states) or None
+            counts.append(StageCount(state="sampled_out", n=states["sampled_out"], probability=probability))
+        return counts
+
+
+def score_responses(database: Database, config: Config, deployment: str, window: Window) -> ScoreResult:
+    """Judge every response of `window` that the deployment's scorers are meant for, and close the account.
+
+    A scorer with ``scope = "sample"`` judges the logged responses of sampled requests only. A scorer that raises over
+    one response leaves a reason there and the request counts as failed; the others go on.
+
+    Parameters
+    ----------
+    database : Database
+        Where responses are read and scores are written.
+    config : Config
+        Whole configuration.
+    deployment : str
+        Name of a deployment in `config`.
+    window : Window
+        What to judge; judged again, nothing changes.
+
+    Raises
+    ------
+    ConfigError
+        When a scorer refuses its parameters.
+    AccountingError
+        When requests were loaded while the window was judged; run the stage again.
+    """
+    settings = config.deployments[deployment]
+    started = time.monotonic()
+    with database.transaction() as connection:
+        judges = [
+            _Judge(name, scorer, item, remember(connection, provenance_of(scorer, config)))
+            for name, item, scorer in _plugins(settings, deployment)
+        ]
+    tally = _Tally()
+    for page in _pages(database, settings, deployment, window, judges, tally):
+        with database.transaction() as connection:
+            tally.n_changed += keep_scores(connection, deployment, window, page)
+        rate = tally.n_responses / max(time.monotonic() - started, 1e-9)
+        log.info("%s %s: judged %d responses, %.0f/s", deployment, window.key, tally.n_responses, rate)
+    with database.transaction() as connection:
+        account = tally.account(judges)
+        n_requests = close_stage(connection, deployment, window, "score", account)
+        states = Counter[str]()
+        for count in account:
+            states[count.state] += count.n
+        result = ScoreResult(
+            n_requests=n_requests,
+            n_done=states["done"],
+            n_sampled_out=states["sampled_out"],
+            n_failed=states["failed"],
+            n_responses=tally.n_responses,
+            n_scores=tally.n_scores,
+            n_changed=tally.n_changed,
+        )
+        subject = f"deployment {deployment} window {window.key}"
+        audit.append(connection, body("window.scored", subject, asdict(result), config_digest=config.digest))
+    return result
+
+
+def provenance_of(scorer: Scorer, config: Config) -> Provenance:
+    """Return how the judgements of `scorer` are made; its version is one of the parameters."""
+    return Provenance(
+        kind="scorers",
+        plugin=scorer.plugin_name,
+        parameters={**parameters_of(scorer), "version": scorer.version},
+        code_version=llmmon.__version__,
+        config_digest=config.digest,
+    )
+
+
+def _plugins(settings: DeploymentConfig, deployment: str) -> Iterator[tuple[str, ScorerConfig, Scorer]]:
+    for name, item in settings.scorers.items():
+        yield name, item, item.judge.create(scorers, where=f"deployments.{deployment}.scorers.{name}.judge")
+
+
+def _pages(
+    database: Database,
+    settings: DeploymentConfig,
+    deployment: str,
+    window: Window,
+    judges: list[_Judge],
+    tally: _Tally,
+) -> Iterator[list[Judgement]]:
+    after: Page | None = None
+    while True:
+        with database.transaction() as connection:
+            page, after = logged_responses(
+                connection, deployment, window, lanes=tuple(settings.lanes), after=after, limit=_PAGE
+            )
+        if not page:
+            break
+        judgements: list[Judgement] = []
+        for response, is_sampled in page:
+            on_it = [j for j in judges if LOGGED in j.settings.lanes and (is_sampled or j.settings.scope == "all")]
+            # where no scorer is meant for logged responses, no draw has left one out
+            left_out = not on_it and any(LOGGED in judge.settings.lanes for judge in judges)
+            tally.states[response.request_key] = "sampled_out" if left_out else "done"
+            judgements += _judge(response, on_it, tally)
+        yield judgements
+    lanes = sorted({lane for judge in judges for lane in judge.settings.lanes} - {LOGGED})
+    if lanes:
+        with database.transaction() as connection:
+            replays = list(replayed_responses(connection, deployment, window, lanes=lanes))
+        for first in range(0, len(replays), _PAGE):
+            part = replays[first : first + _PAGE]
+            yield [
+                judgement
+                for response in part
+                for judgement in _judge(response, [j for j in judges if response.lane in j.settings.lanes], tally)
+            ]
+
+
+def _judge(response: Scorable, judges: Iterable[_Judge], tally: _Tally) -> Iterator[Judgement]:
+    tally.n_responses += 1
+    for judge in judges:
+        try:
+            score = judge.scorer.score(response)
+        except _DATA_ERRORS as error:
+            reason = f"{judge.name}: {type(error).__name__}"
+            log.warning("request %d, lane %s: %s", response.request_key, response.lane, reason)
+            tally.failures.setdefault(response.request_key, reason)
+            score = Score(reason=f"the scorer failed: {type(error).__name__}")
+        tally.n_scores += 1
+        yield Judgement(response=response, scorer=judge.name, score=score, provenance_id=judge.provenance_id)

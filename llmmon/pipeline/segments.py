@@ -1,0 +1,51 @@
+"""Windows and segments cut out of the frames that metrics read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+from typing import Final
+
+from llmmon.errors import ConfigError
+from llmmon.metrics.base import WindowData
+from llmmon.model import Segment, Window
+from llmmon.store.frames import Frames
+
+DIMENSIONS: Final = ("route", "tenant", "language", "model", "model_version", "status", "error_type", "finish_reason")
+"""Fields by which a deployment's traffic may be cut; so may ``group.<name>``."""
+
+
+def check_dimension(dimension: str, *, where: str) -> None:
+    """Raise `ConfigError` unless traffic can be cut by `dimension`."""
+    kind, _, name = dimension.partition(".")
+    if dimension not in DIMENSIONS and not (kind == "group" and name):
+        raise ConfigError(f"{where}: no field {dimension!r}; expected one of {', '.join(DIMENSIONS)} or group.<name>")
+
+
+def select(frames: Frames, windows: Sequence[Window], segment: Segment) -> WindowData:
+    """Return the rows of some windows and one segment."""
+    rows = frames.requests
+    moments = rows["occurred_at"]
+    inside = [(moments >= window.start) & (moments < window.end) for window in windows]
+    rows = rows[reduce(or_, inside)] if inside else rows.iloc[:0]
+    if segment.dimension is not None:
+        column = rows.get(segment.dimension)
+        rows = rows.iloc[:0] if column is None else rows[column == segment.value]
+    keys = rows["request_key"]
+    return WindowData(
+        windows=tuple(windows),
+        segment=segment,
+        requests=rows,
+        scores=frames.scores[frames.scores["request_key"].isin(keys)],
+        responses=frames.responses[frames.responses["request_key"].isin(keys)],
+    )
+
+
+def segment_values(frames: Frames, window: Window, dimension: str) -> list[str]:
+    """Return the values of one dimension in `window`, the most frequent first and ties by name."""
+    column = select(frames, [window], Segment()).requests.get(dimension)
+    if column is None:
+        return []
+    counts = column.dropna().value_counts()
+    return [str(value) for value, _ in sorted(counts.items(), key=lambda item: (-int(item[1]), str(item[0])))]

@@ -1,0 +1,105 @@
+"""Requests, scores and replays as the data frames that metrics read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Connection
+
+from llmmon.model import LOGGED, Window
+from llmmon.store.database import fetch
+
+if TYPE_CHECKING:
+    import pandas
+
+_NUMBERS: Final = (
+    "n_input_tokens",
+    "n_output_tokens",
+    "ttft_ms",
+    "latency_ms",
+    "cost_usd",
+    "feedback",
+    "value",
+    "mean_logprob",
+    "logged_mean_logprob",
+    "weight",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Everything metrics may look at over one stretch of time."""
+
+    requests: pandas.DataFrame
+    scores: pandas.DataFrame
+    responses: pandas.DataFrame
+
+
+def load_frames(connection: Connection, deployment: str, span: Window, *, sampled_scorers: Collection[str]) -> Frames:
+    """Read the requests, scores and replays of `deployment` in `span`.
+
+    Parameters
+    ----------
+    sampled_scorers : collection of str
+        Scorers that judge logged responses of sampled requests only: their scores are weighted by the inverse of the
+        inclusion probability, and a score from an earlier configuration that judged more is left out.
+    """
+    place = {"deployment": deployment, "start": span.start, "end": span.end}
+    requests = _frame(connection, "frames/requests", place)
+    groups = requests.pop("groups")
+    for name in sorted({name for row in groups for name in row}):
+        requests[f"group.{name}"] = _objects([row.get(name) for row in groups], requests.index)
+    context = requests[["request_key", "occurred_at", *(c for c in requests.columns if c.startswith("group."))]]
+    scores = _frame(connection, "frames/scores", place)
+    everything = (scores["lane"] == LOGGED) & ~scores["scorer"].isin(list(sampled_scorers))
+    scores = scores[everything | scores["probability"].notna()]
+    weights = 1 / scores["probability"].astype(float)
+    scores = scores.drop(columns="probability").assign(weight=weights.where(~everything.loc[scores.index], 1.0))
+    responses = _frame(connection, "frames/responses", place)
+    responses = responses.assign(weight=1 / responses.pop("probability").astype(float))
+    return Frames(
+        requests=requests,
+        scores=scores.merge(context, on="request_key", how="inner"),
+        responses=responses,
+    )
+
+
+def _frame(connection: Connection, name: str, place: dict[str, Any]) -> pandas.DataFrame:
+    import pandas
+
+    result = fetch(connection, name, place)
+    columns = list(result[0]._fields) if result else _COLUMNS[name]
+    frame = pandas.DataFrame(
+        {column: _objects([row[index] for row in result], None) for index, column in enumerate(columns)}
+    )
+    for column in frame.columns.intersection(list(_NUMBERS)):
+        frame[column] = frame[column].astype(float)
+    if "occurred_at" in frame:
+        frame["occurred_at"] = pandas.to_datetime(frame["occurred_at"], utc=True)
+    return frame.astype({"request_key": "int64"})
+
+
+def _objects(values: list[Any], index: pandas.Index[Any] | None) -> pandas.Series[Any]:
+    import pandas
+
+    # the dtype is named because pandas would turn a column of None into NaN
+    return pandas.Series(values, index=index, dtype=object)
+
+
+_COLUMNS: Final = {
+    "frames/requests": re.findall(
+        r"\w+",
+        "request_key occurred_at model model_version route tenant language status error_type finish_reason prompt "
+        "response_text reference_answer n_input_tokens n_output_tokens ttft_ms latency_ms cost_usd feedback groups",
+    ),
+    "frames/scores": re.findall(r"\w+", "request_key lane variant repeat scorer value label reason probability change"),
+    "frames/responses": re.findall(
+        r"\w+",
+        "request_key lane variant repeat text reason ttft_ms latency_ms n_output_tokens mean_logprob "
+        "logged_mean_logprob probability change",
+    ),
+}
+"""Columns of an empty result, which has no row to name them."""

@@ -1,0 +1,105 @@
+"""What the windows measured."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from llmmon.model import Estimate, Measurement, Window
+from llmmon.store.database import execute, fetch
+
+PROVISIONAL: Final = "provisional"
+"""Key in the detail of an absent measurement that waits for its reference windows."""
+_DIGITS: Final = 12
+
+
+def keep_measurement(connection: Connection, measurement: Measurement, provenance_id: int) -> int:
+    """Write one measurement and return 1, or 0 when the newest version says the same.
+
+    Another result than before becomes the next version; only a provisional one, which says nothing yet, is replaced in
+    place, so that versions do not depend on the order in which windows were measured. A provisional one never follows
+    a result. Numbers are kept to 12 significant digits: the last ones differ between machines.
+    """
+    estimate = measurement.estimate
+    parameters = {
+        **_place(measurement.deployment, measurement.window),
+        "monitor": measurement.monitor,
+        "segment": measurement.segment,
+        "value": _plain(estimate.value),
+        "low": _plain(estimate.low),
+        "high": _plain(estimate.high),
+        "n": int(estimate.n),
+        "unit": measurement.unit,
+        "reason": estimate.reason,
+        "detail": json.dumps(_plain(estimate.detail), allow_nan=False),
+        "provenance_id": provenance_id,
+    }
+    row = fetch(connection, "measurement/keep", parameters)[0]
+    return int(row.n_added) + int(row.n_completed)
+
+
+def latest_measurements(connection: Connection, deployment: str) -> list[Measurement]:
+    """Return the newest version of every measurement, ordered by monitor, segment and window."""
+    return [
+        Measurement(
+            deployment=deployment,
+            monitor=row.monitor,
+            segment=row.segment,
+            window=Window(start=row.window_start, end=row.window_end),
+            estimate=Estimate(
+                value=row.value, n=row.n, low=row.low, high=row.high, reason=row.reason, detail=row.detail
+            ),
+            unit=row.unit,
+            measurement_id=row.measurement_id,
+        )
+        for row in fetch(connection, "measurement/latest", {"deployment": deployment})
+    ]
+
+
+def provisional_windows(connection: Connection, deployment: str) -> list[Window]:
+    """Return the windows that were measured before their reference was complete."""
+    rows = fetch(connection, "measurement/provisional_windows", {"deployment": deployment})
+    return [Window(start=row.window_start, end=row.window_end) for row in rows]
+
+
+def first_request_at(connection: Connection, deployment: str) -> datetime | None:
+    """Return when the first known request of `deployment` happened."""
+    rows = fetch(connection, "measurement/first_request", {"deployment": deployment})
+    return rows[0].occurred_at if rows else None
+
+
+def windows_not_ready(
+    connection: Connection, deployment: str, windows: Sequence[Window], length: timedelta
+) -> list[Window]:
+    """Return those of `windows` whose requests are not yet all judged."""
+    if not windows:
+        return []
+    parameters = {"deployment": deployment, "starts": [window.start for window in windows], "length": length}
+    ready = {row.window_start: row.is_ready for row in fetch(connection, "measurement/reference_state", parameters)}
+    return [window for window in windows if not ready[window.start]]
+
+
+def mark_dependents_dirty(connection: Connection, deployment: str, window: Window) -> int:
+    """Mark windows measured against `window` before it was last judged as dirty, and return how many."""
+    return execute(connection, "measurement/dirty_dependents", _place(deployment, window))
+
+
+def _place(deployment: str, window: Window) -> dict[str, Any]:
+    return {"deployment": deployment, "start": window.start, "end": window.end}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):  # a numpy scalar
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
+    return value
