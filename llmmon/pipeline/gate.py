@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from llmmon.config import GateConfig
 from llmmon.errors import ConfigError, GateError
 from llmmon.model import Json, RequestLog
 
+_ONE_AT_A_TIME: Final = threading.Lock()  # Great Expectations keeps the frame in objects that threads would share
 _DAY_MS: Final = 86_400_000
 _NUMBERS: Final = ("n_input_tokens", "n_output_tokens", "ttft_ms", "latency_ms", "cost_usd", "feedback")
 _TEXTS: Final = (
@@ -123,9 +125,10 @@ def _frame(requests: Sequence[RequestLog]) -> Any:
 
 
 def _run(frame: Any, expectations: list[Any]) -> dict[str, Any]:
-    batch = _batch_definition().get_batch(batch_parameters={"dataframe": frame})
-    suite = _great_expectations().ExpectationSuite("gate", expectations=expectations)
-    result = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
+    with _ONE_AT_A_TIME:
+        batch = _batch_definition().get_batch(batch_parameters={"dataframe": frame})
+        suite = _great_expectations().ExpectationSuite("gate", expectations=expectations)
+        result = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
     found: dict[str, Any] = _json_ready(result.to_json_dict())
     for item in found["results"]:
         if item["exception_info"].get("raised_exception"):
@@ -150,7 +153,7 @@ def _say(item: dict[str, Any]) -> str:
     limits = {key: value for key, value in config["kwargs"].items() if key not in {"batch_id", "column"}}
     column = config["kwargs"].get("column", "batch")
     if result.get("observed_value") is not None:
-        seen = f"observed {result['observed_value']:.6g}"
+        seen = f"observed {_shown(result['observed_value'])}"
     elif "unexpected_percent" in result:
         seen = f"{result['unexpected_percent']:.3g}% of values break it"
     else:
