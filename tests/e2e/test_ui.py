@@ -85,7 +85,6 @@ def test_page_in_a_frame_follows_airflow(address, browser_page):
     """Framed as Airflow frames it, a page takes the theme of its host and changes with it."""
     page, complaints = browser_page
     page.emulate_media(color_scheme="light")
-    page.goto(f"{address}/static/icon.svg")  # a page of the same origin, as Airflow's own is
     page.goto(f"{address}/audit")
     page.evaluate(
         """() => { document.documentElement.classList.add('dark');

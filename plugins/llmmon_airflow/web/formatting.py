@@ -13,7 +13,7 @@ MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_SHARES = frozenset({"fraction", "share", "proportion", "rate", "ratio of requests"})
+_SHARE = "share"  # units such as "share of requests"; a scorer that says yes or no has the unit "0/1"
 
 
 def number(value: float | None, unit: str | None = None) -> str:
@@ -21,7 +21,7 @@ def number(value: float | None, unit: str | None = None) -> str:
 
     Examples
     --------
-    >>> number(5730.2), number(0.01388), number(0.25, "fraction"), number(0.0)
+    >>> number(5730.2), number(0.01388), number(0.25, "0/1"), number(0.0)
     ('5,730', '0.0139', '25.0%', '0')
     """
     if value is None or math.isnan(value):
@@ -49,12 +49,14 @@ def _scientific(value: float) -> str:
 
 def is_share(unit: str | None) -> bool:
     """Return whether `unit` is a part of one, so that it reads best as a percentage."""
-    return unit in _SHARES
+    return unit is not None and (unit == "0/1" or unit.startswith(_SHARE))
 
 
 def unit_label(unit: str | None) -> str:
     """Return the unit to write after a number; a percentage carries its own."""
-    return "" if unit is None or is_share(unit) or unit in {"1", "none"} else unit
+    if unit is None or unit == "0/1":
+        return ""
+    return unit.removeprefix(_SHARE).strip() if is_share(unit) else unit
 
 
 def interval(low: float | None, high: float | None, unit: str | None = None) -> str:

@@ -16,14 +16,14 @@ STREAMS: list[tuple[str, str, str, float, float, float]] = [
     # monitor, segment, unit, level before, level after noon, spread
     ("answer-length", "all", "words", 142.0, 61.0, 6.0),
     ("answer-length", "route=primes", "words", 130.0, 6.0, 5.0),
-    ("accuracy", "all", "fraction", 0.84, 0.58, 0.03),
-    ("accuracy", "route=primes", "fraction", 0.88, 0.31, 0.04),
+    ("accuracy", "all", "0/1", 0.84, 0.58, 0.03),
+    ("accuracy", "route=primes", "0/1", 0.88, 0.31, 0.04),
     ("latency-p50", "all", "ms", 5730.0, 2140.0, 320.0),
-    ("refusal-rate", "all", "fraction", 0.08, 0.13, 0.03),
+    ("refusal-rate", "all", "share of requests", 0.08, 0.13, 0.03),
     ("cost-per-request", "all", "USD", 0.0139, 0.0081, 0.0006),
     ("answer-drift", "all", "AUROC", 0.51, 0.93, 0.02),
     ("surprise", "all", "nats", 2.31, 2.36, 0.08),
-    ("personal-data", "all", "fraction", 0.02, 0.02, 0.01),
+    ("personal-data", "all", "0/1", 0.02, 0.02, 0.01),
 ]
 
 

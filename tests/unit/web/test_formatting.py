@@ -20,7 +20,7 @@ DASH = "\N{EN DASH}"
         (0.01388, "USD", "0.0139"),
         (5730.2, "ms", "5,730"),
         (61.25, None, "61.2"),
-        (0.313, "fraction", "31.3%"),
+        (0.313, "0/1", "31.3%"),
         (-2.5, None, "-2.5"),
         (3.2e-7, None, "3.2\N{MULTIPLICATION SIGN}10\N{SUPERSCRIPT MINUS}\N{SUPERSCRIPT SEVEN}"),
         (float("inf"), None, "\N{INFINITY}"),
@@ -45,8 +45,17 @@ def test_e_value(value, text):
 
 def test_difference_between_shares_is_in_points():
     """A change from 8% to 13% is five percentage points, not five per cent."""
-    assert f.signed(0.05, "fraction") == "+5.0 pp"
+    assert f.signed(0.05, "0/1") == "+5.0 pp"
     assert f.signed(-84.7, "words") == "\N{MINUS SIGN}84.7"
+
+
+@pytest.mark.parametrize(
+    ("unit", "label"),
+    [(None, ""), ("0/1", ""), ("share of sentences", "of sentences"), ("ms", "ms"), ("score", "score")],
+)
+def test_unit_label(unit, label):
+    """A percentage says of what, where it knows."""
+    assert f.unit_label(unit) == label
 
 
 def test_times_are_utc():
