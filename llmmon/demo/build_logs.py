@@ -9,7 +9,6 @@ from a fixed seed, so building twice gives the same bytes.
 from __future__ import annotations
 
 import argparse
-import csv
 import gzip
 import hashlib
 import json
@@ -22,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from llmmon.demo.arrivals import Arrivals
 from llmmon.demo.paths import logs_folder
 from llmmon.errors import SourceUnavailableError
 
@@ -90,7 +90,8 @@ def build(data: Path, out: Path) -> None:
     SourceUnavailableError
         When a data file is missing.
     """
-    arrivals = Arrivals(_arrival_seconds(data / "traces_azure_2023" / "azure_conv.csv.gz"))
+    with _open(data / "traces_azure_2023" / "azure_conv.csv.gz") as lines:
+        arrivals = Arrivals.from_azure(lines)
     for deployment, before, after in _deployments(data):
         hours = [*_deal(before, f"{deployment}/before"), *_deal(after, f"{deployment}/after")]
         folder = out / deployment
@@ -98,10 +99,10 @@ def build(data: Path, out: Path) -> None:
         for number, answers in enumerate(hours):
             start = START + timedelta(hours=number)
             times = arrivals.take(len(answers), start)
-            lines = [_line(deployment, answer, at) for answer, at in zip(answers, times, strict=True)]
+            records = [_line(deployment, answer, at) for answer, at in zip(answers, times, strict=True)]
             path = folder / f"{start:%Y-%m-%dT%H}.jsonl.gz"
             # mtime=0 and no stored file name: the same rows give the same bytes.
-            path.write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
+            path.write_bytes(gzip.compress("".join(records).encode(), mtime=0))
         log.info("%s: %d requests in %d hours", deployment, sum(map(len, hours)), len(hours))
 
 
@@ -148,7 +149,7 @@ def _reference(route: str, published: str) -> str | None:
     if route == "primes":
         return published.lower()
     if route == "happy-numbers":
-        return published[published.index("{") + 1 : published.index("}")]
+        return published  # \\boxed{n}, as the prompt asks for it
     return None  # the survey's is a dummy; code and sensitive questions have none
 
 
@@ -210,40 +211,6 @@ def _deal(answers: Sequence[Answer], seed: str) -> list[list[Answer]]:
     for hour in hours:
         draw.shuffle(hour)
     return hours
-
-
-class Arrivals:
-    """Consecutive stretches of a production trace, each stretched to fill one hour."""
-
-    def __init__(self, seconds: Sequence[float]) -> None:
-        self._seconds = seconds
-        self._next = 0
-
-    def take(self, n: int, start: datetime) -> list[datetime]:
-        """``n`` strictly rising times inside the hour from ``start``; gaps keep their proportions, so bursts stay.
-
-        The arrivals just before and just after the stretch mark the ends of the hour.
-        """
-        stretch = self._seconds[self._next : self._next + n + 2]
-        if len(stretch) < n + 2:
-            raise SourceUnavailableError(
-                f"The arrival trace has {len(self._seconds)} rows, too few for the demo's requests; "
-                "expected the whole azure_conv.csv.gz. Fetch it again."
-            )
-        self._next += n + 1
-        first, last = stretch[0], stretch[-1]
-        times: list[datetime] = []
-        for second in stretch[1:-1]:
-            at = start + timedelta(seconds=3600 * (second - first) / (last - first))
-            times.append(max(at, times[-1] + timedelta(microseconds=1)) if times else at)
-        return times
-
-
-def _arrival_seconds(path: Path) -> list[float]:
-    with _open(path) as lines:
-        # Seven decimals; Python's datetime takes six.
-        stamps = [datetime.fromisoformat(row["TIMESTAMP"][:26]) for row in csv.DictReader(lines)]
-    return [(stamp - stamps[0]).total_seconds() for stamp in stamps]
 
 
 def _line(deployment: str, answer: Answer, at: datetime) -> str:
