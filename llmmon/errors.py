@@ -16,6 +16,9 @@ LlmmonError                     root; ``exit_code`` is what the command line ret
 │   ├── ModelNotFoundError      weights or tokenizer are not where the setting says
 │   ├── BackendUnavailableError the endpoint or device does not answer
 │   └── GpuOutOfMemory          one item alone does not fit on the device
+├── AlertError                  an alert cannot be changed as asked
+│   ├── UnknownAlertError       no alert has this id
+│   └── AlertStateError         its state does not allow it, as when somebody else was faster
 ├── DeliveryError               a channel did not take an alert; ``permanent`` says whether trying again can help
 └── EmbeddedStackError          a process of ``llmmon up`` did not start, or a port is taken
 
@@ -116,6 +119,20 @@ class BackendUnavailableError(ReplayError):
 
 class GpuOutOfMemory(ReplayError):
     """A single item does not fit on the device."""
+
+
+class AlertError(LlmmonError):
+    """An alert cannot be changed as asked."""
+
+    exit_code = 10
+
+
+class UnknownAlertError(AlertError):
+    """No alert has this id."""
+
+
+class AlertStateError(AlertError):
+    """The alert's state does not allow this, as when somebody else was faster."""
 
 
 class DeliveryError(LlmmonError):

@@ -31,7 +31,7 @@ class AuditEvent:
     subject: str
     detail: Json = field(default_factory=dict)
 
-    def body(self, *, config_digest: str) -> str:
+    def body(self, *, config_digest: str, by: str | None = None) -> str:
         """Return this fact with who, which code and which configuration, as canonical JSON.
 
         Keys are sorted and no space is left over, so that one fact has one spelling. What Postgres refuses inside
@@ -44,7 +44,7 @@ class AuditEvent:
         """
         fact = {
             "event": self.event,
-            "actor": actor(),
+            "actor": by or actor(),
             "subject": self.subject,
             "code_version": llmmon.__version__,
             "config_digest": config_digest,
@@ -58,9 +58,9 @@ class AuditEvent:
             raise ValueError(f"audit event {self.event!r}: detail is not JSON: {error}") from error
 
 
-def body(event: str, subject: str, detail: Json, *, config_digest: str) -> str:
-    """Return the text of one audit event; see `AuditEvent.body`."""
-    return AuditEvent(event=event, subject=subject, detail=detail).body(config_digest=config_digest)
+def body(event: str, subject: str, detail: Json, *, config_digest: str, by: str | None = None) -> str:
+    """Return the text of one audit event; see `AuditEvent.body`. `by` names a person who signed in elsewhere."""
+    return AuditEvent(event=event, subject=subject, detail=detail).body(config_digest=config_digest, by=by)
 
 
 def actor() -> str:

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
+from llmmon.pipeline.change_alert import change_alert
 from llmmon_airflow.web.access import ChangingUser
-from llmmon_airflow.web.reading import database
+from llmmon_airflow.web.reading import configuration, database
 from llmmon_airflow.web.rendering import link
 
 Event = Literal["acknowledged", "resolved", "reopened", "noted"]
@@ -27,8 +28,13 @@ def change(
     text = note.replace("\0", "").strip()
     if event == "noted" and not text:
         raise HTTPException(422, "A note needs some text.")
-    from llmmon.store.alert import change_alert
-
-    with database().transaction() as connection:
-        change_alert(connection, alert_id, event, user.get_name(), text or None)
+    config = configuration()
+    change_alert(
+        database(),
+        alert_id,
+        event,
+        actor=user.get_name(),
+        note=text or None,
+        config_digest=config.digest if config else "none",
+    )
     return RedirectResponse(link(request, "alerts", alert_id), status_code=303)

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException
 
-from llmmon.errors import LlmmonError, StoreUnavailableError
+from llmmon.errors import AlertStateError, LlmmonError, StoreUnavailableError, UnknownAlertError
 from llmmon_airflow.web.access import may_read
 from llmmon_airflow.web.actions import actions
 from llmmon_airflow.web.pages import pages
@@ -25,6 +25,7 @@ STATIC = {
     "llmmon.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
+STATUSES = {StoreUnavailableError: 503, UnknownAlertError: 404, AlertStateError: 409}
 TITLES = {401: "Please sign in", 403: "Not allowed", 404: "Not found", 405: "Not allowed", 503: "No database"}
 
 app = FastAPI(title="llmmon", openapi_url=None, dependencies=[Depends(may_read)])
@@ -72,6 +73,12 @@ async def say_invalid(request: Request, error: RequestValidationError) -> Respon
 async def say_failed(request: Request, error: LlmmonError) -> Response:
     """Show one of llmmon's own errors, which say what to do next."""
     log.warning("%s: %s", request.url.path, error)
-    away = isinstance(error, StoreUnavailableError)
-    title = TITLES[503] if away else "This did not work"
-    return page(request, "message.html", status=503 if away else 500, title=title, detail=str(error), tab=None)
+    status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), 500)
+    return page(
+        request,
+        "message.html",
+        status=status,
+        title=TITLES.get(status, "This did not work"),
+        detail=str(error),
+        tab=None,
+    )

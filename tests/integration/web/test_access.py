@@ -122,6 +122,15 @@ def test_form_that_makes_no_sense_is_refused(site, connect, event, note, status)
     assert state_of(site) == "open"
 
 
+def test_second_person_is_told_that_it_was_done(site, connect):
+    """Acknowledging what is acknowledged already changes nothing and says so."""
+    assert post(connect(), site.alert_id).status_code == 303
+    answer = post(connect(), site.alert_id)
+
+    assert answer.status_code == 409
+    assert "is acknowledged" in answer.text
+
+
 def test_unknown_alert_is_not_changed(site, connect):
     """Changing an alert that is not there says so."""
     assert post(connect(), 999_999).status_code == 404

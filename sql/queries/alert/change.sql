@@ -1,0 +1,18 @@
+-- Moves an alert to the state that an event leads to and appends the event; no row where the event does not fit its state.
+WITH target AS (
+  SELECT alert_id, deployment, monitor, segment, state AS old_state,
+         CASE %(event)s WHEN 'acknowledged' THEN 'acknowledged' WHEN 'resolved' THEN 'resolved'
+                        WHEN 'reopened' THEN 'open' ELSE state END AS new_state
+    FROM llmmon.alert
+   WHERE alert_id = %(alert_id)s
+     AND CASE %(event)s WHEN 'acknowledged' THEN state = 'open' WHEN 'resolved' THEN state <> 'resolved'
+                        WHEN 'reopened' THEN state = 'resolved' ELSE true END
+     FOR UPDATE
+), moved AS (
+  UPDATE llmmon.alert a SET state = t.new_state FROM target t WHERE a.alert_id = t.alert_id
+), noted AS (
+  INSERT INTO llmmon.alert_event (alert_id, event, actor, note)
+  SELECT alert_id, %(event)s, %(actor)s, %(note)s FROM target
+)
+SELECT deployment, monitor, segment, old_state, new_state
+  FROM target;
