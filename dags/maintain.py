@@ -1,0 +1,44 @@
+"""### Keep house
+
+Emits again the keys of windows that a stage has not finished (a paused DAG, a missed event, downtime, rows that came late), drains the
+outbox, makes day partitions ahead, and retires what is past its retention.
+"""
+
+from airflow.sdk import DAG, CronTriggerTimetable, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from llmmon_airflow import steps
+from llmmon_airflow.defaults import LOGGED, START, TAGS, default_args
+
+with DAG(
+    dag_id="maintain",
+    schedule=CronTriggerTimetable("20 * * * *", timezone="UTC"),
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    default_args=default_args(),
+    tags=TAGS,
+    doc_md=__doc__,
+):
+
+    @task(outlets=[LOGGED])
+    def reconcile(*, outlet_events: object = None) -> list[str]:
+        """Emit the keys of unfinished windows; a skip emits nothing."""
+        keys = steps.unfinished_windows()
+        if not keys:
+            raise AirflowSkipException("every window is finished")
+        outlet_events[LOGGED].add_partitions(keys)
+        return keys
+
+    @task
+    def keep_house() -> dict[str, object]:
+        """Partitions ahead, retention, expiry."""
+        return steps.maintain()
+
+    @task
+    def deliver() -> dict[str, object]:
+        """Send what waits in the outbox."""
+        return steps.deliver()
+
+    keep_house() >> reconcile()
+    deliver()

@@ -1,0 +1,34 @@
+"""### Score and measure
+
+Judges every response of the window, logged and replayed, and reduces the window to measurements: a value, n and a 95% interval for each
+monitor and segment, or no value and the reason.
+"""
+
+from airflow.sdk import DAG, PartitionedAssetTimetable, task
+
+from llmmon_airflow import steps
+from llmmon_airflow.defaults import MEASURED, REPLAYED, START, TAGS, WINDOW_PARAM, default_args
+
+with DAG(
+    dag_id="measure",
+    schedule=PartitionedAssetTimetable(assets=REPLAYED),
+    start_date=START,
+    catchup=False,
+    max_active_runs=4,
+    default_args=default_args(),
+    params=WINDOW_PARAM,
+    tags=TAGS,
+    doc_md=__doc__,
+):
+
+    @task
+    def score() -> dict[str, object]:
+        """Judge responses one at a time."""
+        return steps.score()
+
+    @task(outlets=[MEASURED])
+    def measure() -> dict[str, object]:
+        """Reduce the window."""
+        return steps.measure()
+
+    score() >> measure()

@@ -1,0 +1,162 @@
+"""What the tasks do: one pipeline function over the deployments that are active in the run's window."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import get_current_context
+
+from llmmon.config import Config
+from llmmon.errors import ReplayError
+from llmmon.model import Stage, Window
+from llmmon_airflow.settings import configuration, database, resolve_connection
+from llmmon_airflow.windows import resolve_window
+
+if TYPE_CHECKING:
+    from llmmon.store.database import Database
+
+log = logging.getLogger(__name__)
+
+Counts = dict[str, Any]
+
+
+def load_source(source: str) -> Counts:
+    """Read what is new in one source."""
+    from llmmon.pipeline.ingest import ingest_source
+
+    return dataclasses.asdict(ingest_source(database(), configuration(), source))
+
+
+def close_ingest() -> Counts:
+    """Close the ingest account of the window."""
+    from llmmon.pipeline.ingest import finish_ingest
+
+    return _each(finish_ingest)
+
+
+def draw_samples() -> Counts:
+    """Draw the samples of the window."""
+    from llmmon.pipeline.draw_sample import draw_sample
+
+    return _each(draw_sample)
+
+
+def replay_lane(lane: str) -> Counts:
+    """Replay the samples of the window on one lane, for every deployment that has it."""
+    from llmmon.pipeline.run_replay import run_replay
+
+    config = configuration()
+    failures: list[str] = []
+
+    def step(database: Database, config: Config, deployment: str, window: Window) -> Any:
+        try:
+            return run_replay(database, config, deployment, window, lanes=[lane])
+        except ReplayError as error:  # the other deployments of the lane still get their turn
+            failures.append(f"{deployment}: {error}")
+            return None
+
+    counts = _each(step, [name for name, item in config.deployments.items() if lane in item.lanes])
+    if failures:
+        raise ReplayError("; ".join(failures))
+    return counts
+
+
+def close_replay() -> Counts:
+    """Close the replay account of the window, lanes that failed included."""
+    from llmmon.pipeline.run_replay import finish_replay
+
+    return _each(finish_replay)
+
+
+def score() -> Counts:
+    """Judge the responses of the window."""
+    from llmmon.pipeline.score_responses import score_responses
+
+    return _each(score_responses)
+
+
+def measure() -> Counts:
+    """Reduce the window to measurements."""
+    from llmmon.pipeline.measure import measure as measure_window
+
+    return _each(measure_window)
+
+
+def detect() -> Counts:
+    """Turn the streams into evidence and open alerts, as far as windows are finished without a gap."""
+    from llmmon.pipeline.detect import detect as detect_changes
+
+    config = configuration()
+    return {name: _plain(detect_changes(database(), config, name)) for name in config.deployments}
+
+
+def deliver() -> Counts:
+    """Drain the outbox."""
+    from llmmon.pipeline.deliver import deliver as drain
+
+    return dataclasses.asdict(drain(database(), configuration(), resolve_connection))
+
+
+def render_reports() -> Counts:
+    """Render the Evidently report of every measured window that has none; one process, one slow import."""
+    from llmmon.pipeline.render_report import render_report
+    from llmmon.store.report import windows_without_report
+
+    config, store = configuration(), database()
+    counts = {}
+    for name in config.deployments:
+        with store.transaction() as connection:
+            windows = windows_without_report(connection, name)
+        for done, window in enumerate(windows, start=1):
+            render_report(store, config, name, window)
+            log.info("%s: report %d of %d, window %s", name, done, len(windows), window.key)
+        counts[name] = len(windows)
+    return counts
+
+
+def maintain() -> Counts:
+    """Make day partitions ahead, retire what is past its retention, expire windows that nobody will finish."""
+    from llmmon.pipeline.maintain import maintain as keep_house
+
+    return _plain(keep_house(database(), configuration()))
+
+
+def unfinished_windows() -> list[str]:
+    """Return the partition keys of windows that some stage has not finished, oldest first."""
+    from llmmon.store import coverage
+
+    config = configuration()
+    stages: tuple[Stage, ...] = ("ingest", "sample", "replay", "score", "measure")
+    with database().transaction() as connection:
+        found = {
+            window.key
+            for name, deployment in config.deployments.items()
+            for stage in stages
+            for window in coverage.unfinished_windows(connection, name, stage, length=config.window_length)
+            if deployment.is_active(window)
+        }
+    return sorted(found)
+
+
+def _each(step: Callable[[Database, Config, str, Window], Any], deployments: Sequence[str] | None = None) -> Counts:
+    config = configuration()
+    window = resolve_window(get_current_context(), config)
+    active = [
+        name
+        for name in (config.deployments if deployments is None else deployments)
+        if config.deployments[name].is_active(window)
+    ]
+    if not active:
+        log.info("no deployment is active in window %s", window)
+    counts = {}
+    for name in active:
+        counts[name] = _plain(step(database(), config, name, window))
+        log.info("%s, window %s: %s", name, window.key, counts[name])
+    return counts
+
+
+def _plain(result: Any) -> Any:
+    return dataclasses.asdict(result) if dataclasses.is_dataclass(result) and not isinstance(result, type) else result
