@@ -1,7 +1,7 @@
-"""### Detect and alert
+"""Detect changes and alert.
 
-Turns the streams into evidence as far as windows are finished without a gap, decides within each deployment's error budget,
-opens alerts, and drains the outbox to Slack and e-mail. Each attempt is recorded.
+Turns the streams into evidence as far as windows are finished without a gap, decides within each deployment's error
+budget, opens alerts, and drains the outbox to Slack and e-mail. Each attempt is recorded.
 """
 
 from airflow.sdk import DAG, PartitionedAssetTimetable, task

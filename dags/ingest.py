@@ -1,7 +1,7 @@
-"""### Ingest request logs
+"""Ingest request logs.
 
-Reads what is new in every source, accounts for each row, and closes the ingest account of the hour (the window) that has just
-ended. The run's partition key is the start of the window; the DAGs after this one follow by that key.
+Reads what is new in every source, accounts for each row, and closes the ingest account of the hour (the window) that
+has just ended. The run's partition key is the start of the window; the DAGs after this one follow by that key.
 
 Backfill a range to do old windows; clear a run to do its window again. Nothing is counted twice.
 """

@@ -1,7 +1,7 @@
-"""### Keep house
+"""Keep house.
 
-Emits again the keys of windows that a stage has not finished (a paused DAG, a missed event, downtime, rows that came late), drains the
-outbox, makes day partitions ahead, and retires what is past its retention.
+Emits again the keys of windows that a stage has not finished (a paused DAG, a missed event, downtime, rows that came
+late), drains the outbox, makes day partitions ahead, and retires what is past its retention.
 """
 
 from airflow.sdk import DAG, CronTriggerTimetable, task

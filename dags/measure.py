@@ -1,7 +1,7 @@
-"""### Score and measure
+"""Score and measure.
 
-Judges every response of the window, logged and replayed, and reduces the window to measurements: a value, n and a 95% interval for each
-monitor and segment, or no value and the reason.
+Judges every response of the window, logged and replayed, and reduces the window to measurements: a value, n and a 95%
+interval for each monitor and segment, or no value and the reason.
 """
 
 from airflow.sdk import DAG, PartitionedAssetTimetable, task

@@ -1,7 +1,7 @@
-"""### Replay a sample
+"""Replay a sample.
 
-Draws the window's sample (the same window always draws the same requests), runs it on every lane in the pool and queue `gpu`, and closes
-the account: done, sampled out with its probability, or failed with a reason.
+Draws the window's sample (the same window always draws the same requests), runs it on every lane in the pool and
+queue `gpu`, and closes the account: done, sampled out with its probability, or failed with a reason.
 
 A lane that cannot run fails its task after retries; what it could not replay stays in the account as failed.
 """

@@ -1,7 +1,7 @@
-"""### Evidently reports
+"""Render Evidently reports.
 
-Renders the Evidently report of every measured window that has none, in one process: importing Evidently takes longer than a
-report. Read them on the page of a deployment.
+Renders the Evidently report of every measured window that has none, in one process: importing Evidently takes longer
+than a report. Read them on the page of a deployment.
 """
 
 from datetime import timedelta

@@ -34,8 +34,8 @@ _LOGINS: Final = {"llmmon_app": "llmmon_writer", "auditor": "llmmon_auditor", "a
 def up(config_path: Path, *, detach: bool = False) -> None:
     """Start everything, take the deployments' windows through the DAGs, tell what was found, and stay until Ctrl-C.
 
-    Whatever runs already is left running; whatever was killed is started again. Deployments with a beginning and an end,
-    such as the demo's, are backfilled; for others the DAGs wait for the next window.
+    Whatever runs already is left running; whatever was killed is started again. Deployments with a beginning and an
+    end, such as the demo's, are backfilled; for others the DAGs wait for the next window.
 
     Parameters
     ----------

@@ -33,8 +33,7 @@ def cron_of(config: Config) -> str:
 
 
 def resolve_window(context: Mapping[str, Any], config: Config) -> Window:
-    """Return the window that a task is to work on: the run's partition key, else its ``window`` parameter, else its data
-    interval.
+    """Return the window that a task works on: of the partition key, else of ``window``, else of the data interval.
 
     Raises
     ------
