@@ -27,8 +27,8 @@ def cron_of(config: Config) -> str:
     if minutes == int(minutes) and 60 % minutes == 0:
         return f"*/{minutes:.0f} * * * *"
     raise ConfigError(
-        f"window_hours: {config.window_hours:g} does not divide an hour or a day, got windows that begin at other times "
-        "each day; choose one of 0.25, 0.5, 1, 2, 3, 4, 6, 8, 12, 24"
+        f"window_hours: {config.window_hours:g} divides neither an hour nor a day, so windows would begin at other times "
+        "every day; choose one of 0.25, 0.5, 1, 2, 3, 4, 6, 8, 12, 24"
     )
 
 
@@ -49,6 +49,6 @@ def resolve_window(context: Mapping[str, Any], config: Config) -> Window:
     if run.data_interval_start is not None and run.data_interval_start < run.data_interval_end:
         return Window(start=run.data_interval_start, end=run.data_interval_start + timedelta(hours=config.window_hours))
     raise ConfigError(
-        f"run {run.run_id} of {run.dag_id} has no window: trigger it with a partition key, such as 2026-05-04T09:00:00, "
-        "or with the parameter `window`"
+        f"run {run.run_id} of {run.dag_id} has no window: trigger it with a partition key, such as "
+        "2026-05-04T09:00:00, or with the parameter `window`"
     )
