@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from llmmon.embedded import processes
 from llmmon.errors import EmbeddedStackError
-from llmmon.store.scratch import binaries_for
+from llmmon.store.scratch import programs_for
 
 _NAME: Final = "postgres"
 _START_SECONDS: Final = 60
@@ -77,7 +77,7 @@ class Postgres:
         data.parent.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             data.parent.chmod(data.parent.stat().st_mode | 0o011)
-        binaries, who = binaries_for(data.parent)
+        binaries, who = programs_for(data.parent)
         data.mkdir(exist_ok=True)
         data.chmod(0o700)
         if who:
@@ -115,11 +115,11 @@ class Postgres:
 
     def psql(self) -> Path:
         """Return the wheel's psql."""
-        binaries, _ = binaries_for(data_folder(self.home).parent)
+        binaries, _ = programs_for(data_folder(self.home).parent)
         return binaries / "psql"
 
     def _client(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        binaries, _ = binaries_for(data_folder(self.home).parent)
+        binaries, _ = programs_for(data_folder(self.home).parent)
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
         environment = {**os.environ, "PGPASSWORD": self.password}
         return subprocess.run(

@@ -27,8 +27,8 @@ def cron_of(config: Config) -> str:
     if minutes == int(minutes) and 60 % minutes == 0:
         return f"*/{minutes:.0f} * * * *"
     raise ConfigError(
-        f"window_hours: {config.window_hours:g} divides neither an hour nor a day, so windows would begin at other times "
-        "every day; choose one of 0.25, 0.5, 1, 2, 3, 4, 6, 8, 12, 24"
+        f"window_hours: {config.window_hours:g} divides neither an hour nor a day, so windows would begin at "
+        "other times every day; choose one of 0.25, 0.5, 1, 2, 3, 4, 6, 8, 12, 24"
     )
 
 
