@@ -27,14 +27,15 @@ FLAGS = (
 
 
 @pytest.fixture
-def address(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def address(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """Serve the pages of a filled store on a free loopback port and yield their address."""
-    from llmmon_airflow.web import reading
+    from llmmon_airflow import settings
 
     fill(database)
     monkeypatch.setenv("LLMMON_DATABASE_URL", database.url.render_as_string(hide_password=False))
-    monkeypatch.delenv("LLMMON_CONFIG", raising=False)
-    reading.database.cache_clear()
+    monkeypatch.setenv("LLMMON_CONFIG", str(tmp_path / "bare.toml"))
+    (tmp_path / "bare.toml").write_text("[sources]\n[deployments]\n")
+    settings.database.cache_clear()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(mount(), log_level="warning"))
@@ -45,8 +46,8 @@ def address(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[str
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/llmmon"
         server.should_exit = True
         thread.join()
-    reading.database().engine.dispose()
-    reading.database.cache_clear()
+    settings.database().engine.dispose()
+    settings.database.cache_clear()
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from llmmon.pipeline.change_alert import change_alert
+from llmmon_airflow.settings import configuration, database
 from llmmon_airflow.web.access import ChangingUser
-from llmmon_airflow.web.reading import configuration, database
 from llmmon_airflow.web.rendering import link
 
 Event = Literal["acknowledged", "resolved", "reopened", "noted"]
@@ -28,13 +28,12 @@ def change(
     text = note.replace("\0", "").strip()
     if event == "noted" and not text:
         raise HTTPException(422, "A note needs some text.")
-    config = configuration()
     change_alert(
         database(),
         alert_id,
         event,
         actor=user.get_name(),
         note=text or None,
-        config_digest=config.digest if config else "none",
+        config_digest=configuration().digest,
     )
     return RedirectResponse(link(request, "alerts", alert_id), status_code=303)

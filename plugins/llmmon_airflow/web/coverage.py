@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from llmmon.store.database import fetch
+from llmmon_airflow.settings import configuration
 from llmmon_airflow.web.overview import FAR, STAGES, STATES, Part, parts_of
-from llmmon_airflow.web.reading import configuration, reading
+from llmmon_airflow.web.reading import reading
 
 PAGE = 12
 
@@ -83,9 +84,8 @@ class CoveragePage:
 
 def coverage_page(deployment: str | None, before: datetime | None) -> CoveragePage | None:
     """Read one page of accounts, None when there is no such deployment; without a name it is the first one."""
-    config = configuration()
     with reading() as connection:
-        rows = fetch(connection, "ui/deployments", {"configured": list(config.deployments) if config else []})
+        rows = fetch(connection, "ui/deployments", {"configured": list(configuration().deployments)})
         names = [row.deployment for row in rows]
         if deployment is not None and deployment not in names:
             return None

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from llmmon.store.database import fetch
+from llmmon_airflow.settings import configuration
 from llmmon_airflow.web.overview import FAR, Budget, StageLine, budget_of, stage_lines, state_of
-from llmmon_airflow.web.reading import configuration, reading
+from llmmon_airflow.web.reading import reading
 from llmmon_airflow.web.streams import Stream, streams_of
 
 N_WINDOWS = 72
@@ -56,8 +57,7 @@ def deployment_page(
     look : tuple of str or None
         Monitor and segment of the stream to draw large; without it the most moved one.
     """
-    config = configuration()
-    configured = config.deployments if config else {}
+    configured = configuration().deployments
     with reading() as connection:
         known = fetch(connection, "ui/deployments", {"configured": list(configured)})
         row = next((row for row in known if row.deployment == name), None)

@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from llmmon.model import Stage
 from llmmon.store.database import fetch
+from llmmon_airflow.settings import configuration
 from llmmon_airflow.web.charts import Chart, stream_chart
-from llmmon_airflow.web.reading import configuration, reading
+from llmmon_airflow.web.reading import reading
 from llmmon_airflow.web.streams import Stream, streams_of
 
 STAGES: tuple[str, ...] = get_args(Stage)
@@ -93,8 +94,7 @@ class Glance:
 
 def glances() -> list[Glance]:
     """Read every deployment's row of the first page."""
-    config = configuration()
-    described = {} if config is None else {name: d.description for name, d in config.deployments.items()}
+    described = {name: settings.description for name, settings in configuration().deployments.items()}
     with reading() as connection:
         rows = fetch(connection, "ui/deployments", {"configured": list(described)})
         names = [row.deployment for row in rows]

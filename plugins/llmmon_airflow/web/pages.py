@@ -8,12 +8,13 @@ from fastapi.responses import HTMLResponse
 
 from llmmon.model import Window
 from llmmon.store.database import fetch
+from llmmon_airflow.settings import database
 from llmmon_airflow.web.access import MayChange
 from llmmon_airflow.web.alerts import alert_list, alert_page
 from llmmon_airflow.web.coverage import coverage_page
 from llmmon_airflow.web.deployment import deployment_page
 from llmmon_airflow.web.overview import N_WINDOWS, glances
-from llmmon_airflow.web.reading import database, reading
+from llmmon_airflow.web.reading import reading
 from llmmon_airflow.web.rendering import REPORT_POLICY, page
 
 AUDIT_PAGE = 100

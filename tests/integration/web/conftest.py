@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -27,15 +28,18 @@ def tokens() -> dict[str, str]:
 
 
 @pytest.fixture
-def connect(database: Database, monkeypatch: pytest.MonkeyPatch, tokens: dict[str, str]) -> Iterator[Callable]:
+def connect(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tokens: dict[str, str], tmp_path: Path
+) -> Iterator[Callable]:
     """Yield a factory: ``connect(role)`` is a client signed in with that role, ``connect(None)`` a stranger."""
     from fastapi.testclient import TestClient
 
-    from llmmon_airflow.web import reading
+    from llmmon_airflow import settings
 
     monkeypatch.setenv("LLMMON_DATABASE_URL", database.url.render_as_string(hide_password=False))
-    monkeypatch.delenv("LLMMON_CONFIG", raising=False)
-    reading.database.cache_clear()
+    monkeypatch.setenv("LLMMON_CONFIG", str(tmp_path / "bare.toml"))
+    (tmp_path / "bare.toml").write_text("[sources]\n[deployments]\n")
+    settings.database.cache_clear()
     host = mount()
 
     def make(role: str | None = "user") -> TestClient:
@@ -43,8 +47,8 @@ def connect(database: Database, monkeypatch: pytest.MonkeyPatch, tokens: dict[st
         return TestClient(host, cookies=cookies, follow_redirects=False)
 
     yield make
-    reading.database().engine.dispose()
-    reading.database.cache_clear()
+    settings.database().engine.dispose()
+    settings.database.cache_clear()
 
 
 @pytest.fixture

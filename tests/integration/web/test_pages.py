@@ -161,13 +161,51 @@ def test_slow_statement_is_stopped(connect, monkeypatch):
 
 def test_database_that_is_away_is_named(connect, monkeypatch):
     """When Postgres does not answer, the page says where it was looked for, without its password."""
-    from llmmon_airflow.web import reading
+    from llmmon_airflow import settings
 
     client = connect()
     monkeypatch.setenv("LLMMON_DATABASE_URL", "postgresql://ada:secret@127.0.0.1:9/none")
-    reading.database.cache_clear()
+    settings.database.cache_clear()
     answer = client.get("/llmmon/")
 
     assert answer.status_code == 503
     assert "127.0.0.1:9" in answer.text
     assert "secret" not in answer.text
+
+
+def test_broken_configuration_is_named(connect, tmp_path):
+    """A key that llmmon.toml may not have is named on the page, with its file."""
+    client = connect()
+    (tmp_path / "bare.toml").write_text("[sources]\n[deployments]\nalhpa = 0.1\n")
+    answer = client.get("/llmmon/")
+
+    assert answer.status_code == 500
+    assert "deployments.alhpa" in answer.text
+
+
+def test_report_is_framed_in_a_sandbox(site, connect):
+    """The report's page frames it without the rights of our origin, and the document can reach nothing."""
+    from evidently import Dataset, Report
+    from evidently.presets import DataSummaryPreset
+    from pandas import DataFrame
+
+    from llmmon.model import Window
+    from llmmon.store.report import keep_report
+
+    snapshot = Report([DataSummaryPreset()]).run(Dataset.from_pandas(DataFrame({"latency_ms": [1.0, 2.0, 3.0]})), None)
+    window = Window.parse("2023-06-27T12:00:00", hours=1)
+    with site.database.transaction() as connection:
+        keep_report(connection, ASSISTANT, window, summary={}, snapshot=snapshot.dumps())
+    client = connect()
+    path = f"/llmmon/reports/{ASSISTANT}/{window.key}"
+
+    assert path.replace(":", "%3A") in client.get(f"/llmmon/deployments/{ASSISTANT}").text
+    page = client.get(path)
+    assert 'sandbox="allow-scripts"' in page.text
+    document = client.get(f"{path}/document")
+    assert document.status_code == 200
+    assert "latency_ms" in document.text
+    policy = document.headers["content-security-policy"]
+    assert policy.startswith("sandbox allow-scripts; default-src 'none';")
+    assert "connect-src 'none'" in policy
+    assert "allow-same-origin" not in policy
