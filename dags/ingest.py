@@ -26,8 +26,8 @@ with DAG(
     tags=TAGS,
     doc_md=__doc__,
 ):
-
-    @task(map_index_template="{{ source }}")
+    # one loader of a source at a time: a second one would only find that nothing is new
+    @task(map_index_template="{{ source }}", max_active_tis_per_dag=len(config.sources))
     def load(source: str) -> dict[str, object]:
         """Load one source: every row becomes new, duplicate or quarantined."""
         return steps.load_source(source)

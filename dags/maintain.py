@@ -1,11 +1,10 @@
 """Keep house.
 
 Emits again the keys of windows that a stage has not finished (a paused DAG, a missed event, downtime, rows that came
-late), drains the outbox, makes day partitions ahead, and retires what is past its retention.
+late), catches up with detection, drains the outbox, makes day partitions ahead, and retires what is past its retention.
 """
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
-from airflow.sdk.exceptions import AirflowSkipException
 
 from llmmon_airflow import steps
 from llmmon_airflow.defaults import LOGGED, START, TAGS, default_args
@@ -23,10 +22,8 @@ with DAG(
 
     @task(outlets=[LOGGED])
     def reconcile(*, outlet_events: object = None) -> list[str]:
-        """Emit the keys of unfinished windows; a skip emits nothing."""
+        """Emit the keys of unfinished windows, or skip."""
         keys = steps.unfinished_windows()
-        if not keys:
-            raise AirflowSkipException("every window is finished")
         outlet_events[LOGGED].add_partitions(keys)
         return keys
 
@@ -36,9 +33,13 @@ with DAG(
         return steps.maintain()
 
     @task
+    def detect() -> dict[str, object]:
+        """Find changes in windows whose alert run was missed."""
+        return steps.detect()
+
+    @task
     def deliver() -> dict[str, object]:
         """Send what waits in the outbox."""
         return steps.deliver()
 
-    keep_house() >> reconcile()
-    deliver()
+    keep_house() >> [reconcile(), detect() >> deliver()]

@@ -76,6 +76,10 @@ class AirflowStack:
             "DATABASE__EXTERNAL_DB_MANAGERS": "llmmon_airflow.db_manager.LlmmonDBManager",
             "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
             "DAG_PROCESSOR__REFRESH_INTERVAL": "300",
+            # a task whose process was killed is noticed within a minute and tried again
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "40",
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "10",
+            "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
             "LOGGING__WORKER_LOG_SERVER_PORT": str(port + 713),
             "LOGGING__TRIGGER_LOG_SERVER_PORT": str(port + 714),
             "USAGE_DATA_COLLECTION__ENABLED": "False",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from llmmon.config import Config
 from llmmon.errors import ReplayError
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 Counts = dict[str, Any]
 
+_WINDOW_STAGES: Final[tuple[Stage, ...]] = ("ingest", "sample", "replay", "score", "measure")
+
 
 def load_source(source: str) -> Counts:
     """Read what is new in one source."""
@@ -31,10 +34,13 @@ def load_source(source: str) -> Counts:
 
 
 def close_ingest() -> Counts:
-    """Close the ingest account of the window."""
+    """Close the ingest account of the window; a window in which nothing is active is skipped and goes no further."""
     from llmmon.pipeline.ingest import finish_ingest
 
-    return _each(finish_ingest)
+    counts = _each(finish_ingest)
+    if not counts:
+        raise AirflowSkipException("no deployment is active in this window")
+    return counts
 
 
 def draw_samples() -> Counts:
@@ -125,19 +131,29 @@ def maintain() -> Counts:
 
 
 def unfinished_windows() -> list[str]:
-    """Return the partition keys of windows that some stage has not finished, oldest first."""
+    """Close the ingest accounts that are open, and return the keys of windows with an unfinished stage, oldest first.
+
+    Raises
+    ------
+    AirflowSkipException
+        When every window is finished; a skipped task emits no key.
+    """
+    from llmmon.pipeline.ingest import finish_ingest
     from llmmon.store import coverage
 
-    config = configuration()
-    stages: tuple[Stage, ...] = ("ingest", "sample", "replay", "score", "measure")
-    with database().transaction() as connection:
-        found = {
-            window.key
-            for name, deployment in config.deployments.items()
-            for stage in stages
-            for window in coverage.unfinished_windows(connection, name, stage, length=config.window_length)
-            if deployment.is_active(window)
-        }
+    config, store = configuration(), database()
+    found = set()
+    for name, deployment in config.deployments.items():
+        for stage in _WINDOW_STAGES:
+            with store.transaction() as connection:
+                windows = coverage.unfinished_windows(connection, name, stage, length=config.window_length)
+            for window in filter(deployment.is_active, windows):
+                if stage == "ingest":
+                    finish_ingest(store, config, name, window)
+                found.add(window.key)
+    if not found:
+        raise AirflowSkipException("every window is finished")
+    log.info("emitting again: %s", ", ".join(sorted(found)))
     return sorted(found)
 
 
