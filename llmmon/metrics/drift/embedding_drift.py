@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FOLDS: Final = 5
 _RIDGE: Final = 1.0
+_SHARED_TRAINING: Final = 2.0
 
 
 @metrics.register("embedding_drift")
@@ -45,8 +46,9 @@ class EmbeddingDrift:
     Notes
     -----
     Rows are put into folds by a hash of their key, so that neither their order nor a seed matters. Newcombe's interval
-    (method 5) is used with the Hanley-McNeil variance; it stays honest near 1. It treats texts as independent, which
-    requests of one conversation are not.
+    (method 5) is used with the Hanley-McNeil variance, doubled because the folds share training texts (Bengio and
+    Grandvalet, JMLR 5, 2004): without drift, over simulated and real answers, it then holds 0.5 about 95% of the time.
+    It treats texts as independent, which requests of one conversation are not.
 
     References
     ----------
@@ -123,7 +125,7 @@ def _interval(value: float, n: int, m: int) -> tuple[float, float]:
         middle = (n + m) / 2 - 1
         variance = theta * (1 - theta) / (n * m)
         variance *= 1 + middle * ((1 - theta) / (2 - theta) + theta / (1 + theta))
-        return abs(theta - value) - Z * math.sqrt(variance)
+        return abs(theta - value) - Z * math.sqrt(_SHARED_TRAINING * variance)
 
     return _root(excess, 0.0, value), _root(excess, 1.0, value)
 

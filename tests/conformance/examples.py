@@ -1,0 +1,74 @@
+"""How to build one of every plug-in: parameters where there are no defaults, and values that it must refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from llmmon.backends.base import backends
+from llmmon.channels.base import channels
+from llmmon.detectors.base import detectors
+from llmmon.metrics.base import metrics
+from llmmon.registry import Registry
+from llmmon.scorers.base import scorers
+from llmmon.sources.base import sources
+from llmmon.variants.base import variants
+
+REGISTRIES: Final[Mapping[str, Registry[Any]]] = {
+    registry.kind: registry for registry in (sources, backends, variants, scorers, metrics, detectors, channels)
+}
+_SCORED: Final = {"scorer": "refusal"}
+PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
+    ("sources", "openai_jsonl"): {"path": "logs/*.jsonl"},
+    ("sources", "postgres_table"): {
+        "url": "postgresql://localhost/logs",
+        "table": "public.log",
+        "order_by": "logged_at",
+        "columns": {"request_id": "id", "occurred_at": "logged_at", "model": "model", "response_text": "answer"},
+    },
+    ("backends", "transformers"): {"model": "demo/model"},
+    ("backends", "openai_compatible"): {"base_url": "http://127.0.0.1:8000/v1", "model": "demo"},
+    ("variants", "attribute_swap"): {"attribute": "age"},
+    ("metrics", "score_mean"): _SCORED,
+    ("metrics", "score_quantile"): _SCORED,
+    ("metrics", "score_rate"): {**_SCORED, "limit": 0.5},
+    ("metrics", "impact_ratio"): {**_SCORED, "group": "age"},
+    ("metrics", "demographic_parity_difference"): {**_SCORED, "group": "age"},
+    ("metrics", "counterfactual_gap"): {**_SCORED, "lane": "reference"},
+    ("detectors", "slo_threshold"): {"limit": 1.0},
+    ("channels", "slack_webhook"): {"connection": "slack"},
+    ("channels", "email"): {"connection": "smtp", "to": ["on-call@example.com"]},
+}
+REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
+    ("backends", "transformers"): {"max_new_tokens": 0},
+    ("variants", "attribute_swap"): {"attribute": "shoe size"},
+    ("variants", "repeat"): {"k": 0},
+    ("variants", "typo"): {"rate": 2.0},
+    ("scorers", "correctness"): {"how": "by magic"},
+    ("scorers", "groundedness"): {"threshold": 0.0},
+    ("scorers", "self_consistency"): {"min_siblings": 0},
+    ("scorers", "pii"): {"types": ["SHOE_SIZE"]},
+    ("metrics", "cost"): {"statistic": "mode"},
+    ("metrics", "latency_quantile"): {"quantile": 1.5},
+    ("metrics", "ks_distance"): {"field": "colour"},
+    ("metrics", "psi"): {"bins": 1},
+    ("metrics", "jensen_shannon"): {"bins": 1},
+    ("metrics", "text_statistic"): {"statistic": "beauty"},
+    ("metrics", "embedding_drift"): {"max_rows": 1},
+    ("metrics", "score_rate"): {"side": "left"},
+    ("metrics", "score_quantile"): {"quantile": 0.0},
+    ("metrics", "impact_ratio"): {"min_group_size": 1},
+    ("metrics", "demographic_parity_difference"): {"min_group_size": 1},
+    ("detectors", "slo_threshold"): {"worse": "sideways"},
+}
+ALL: Final = sorted((kind, name) for kind, registry in REGISTRIES.items() for name in registry.names())
+
+
+def parameters(kind: str, name: str) -> dict[str, Any]:
+    """Return parameters with which the plug-in can be built."""
+    return dict(PARAMETERS.get((kind, name), {}))
+
+
+def build(kind: str, name: str, **changes: Any) -> Any:
+    """Return the plug-in, built as the configuration would."""
+    return REGISTRIES[kind].create(name, {**parameters(kind, name), **changes}, where="here")

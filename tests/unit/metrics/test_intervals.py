@@ -1,0 +1,108 @@
+"""Intervals against scipy, published values and exact coverage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from llmmon.metrics import intervals
+
+
+@pytest.mark.parametrize(("cases", "n"), [(0, 1), (1, 1), (0, 10), (3, 10), (10, 10), (81, 263)])
+def test_wilson_equals_scipy(cases: int, n: int) -> None:
+    """Wilson's interval is scipy's, at the ends too."""
+    expected = stats.binomtest(cases, n).proportion_ci(method="wilson")
+    assert intervals.wilson(cases / n, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_mean_with_equal_weights_equals_scipy() -> None:
+    """Without weights the t interval is the textbook one."""
+    values = np.random.default_rng(1).lognormal(size=37)
+    found = intervals.mean_estimate(values)
+    expected = stats.t.interval(0.95, 36, loc=values.mean(), scale=stats.sem(values))
+    assert found.value == pytest.approx(values.mean())
+    assert (found.low, found.high) == pytest.approx(expected)
+
+
+def test_weights_undo_the_sampling() -> None:
+    """A value drawn with probability 1/4 stands for four, and the effective n is Kish's."""
+    found = intervals.mean_estimate([1.0, 2.0, 5.0], [4.0, 4.0, 1.0])
+    assert found.value == pytest.approx((4 + 8 + 5) / 9)
+    assert found.detail["effective_n"] == pytest.approx(81 / 33, abs=1e-3)
+
+
+def test_weighted_interval_covers_the_population_mean() -> None:
+    """Over 500 unequal-probability draws from a known population the interval covers its mean about 95% of the time."""
+    random = np.random.default_rng(3)
+    population = random.gamma(2, 10, 5000)
+    probability = np.clip(population / population.sum() * 150, 0.004, 1)
+    hits = 0
+    for _ in range(500):
+        drawn = random.random(5000) < probability
+        found = intervals.mean_estimate(population[drawn], 1 / probability[drawn])
+        hits += found.low <= population.mean() <= found.high
+    assert 0.92 <= hits / 500 <= 0.985
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "reason"),
+    [
+        ([3.0], None, "one row has no spread"),
+        ([3.0, 3.0, 3.0], None, "all 3 values are equal"),
+        ([3.0, np.nan, np.inf, 3.0], None, "all 2 values are equal"),
+        ([0.0, 0.0], 0.0, None),
+    ],
+)
+def test_degenerate_means_say_why(values: list[float], low: float | None, reason: str | None) -> None:
+    """One row, equal rows and infinities give a value and either an honest interval or a reason."""
+    found = intervals.mean_estimate(values)
+    assert found.low == low
+    assert found.reason is None if reason is None else reason in (found.reason or "")
+
+
+@pytest.mark.parametrize("n", [6, 20, 59, 60, 100, 333])
+@pytest.mark.parametrize("quantile", [0.5, 0.9, 0.95])
+def test_quantile_intervals_cover_by_the_binomial(n: int, quantile: float) -> None:
+    """The order statistics miss the true quantile with at most 2.5% on each side, and no narrower ones would do."""
+    found = intervals.quantile_estimate(np.arange(1.0, n + 1), quantile)
+    assert found.value == pytest.approx(np.quantile(np.arange(1.0, n + 1), quantile))
+    below = stats.binom(n, quantile)
+    if found.low is None:
+        assert below.cdf(0) > 0.025
+    else:
+        assert below.cdf(found.low - 1) <= 0.025 < below.cdf(found.low)
+    if found.high is None:
+        assert below.sf(n - 1) > 0.025
+        assert "too few" in (found.reason or "")
+    else:
+        assert below.sf(found.high - 1) <= 0.025 < below.sf(found.high - 2)
+
+
+def test_weighted_quantile_covers() -> None:
+    """With unequal weights the Woodruff interval covers the population's 90% quantile about 95% of the time."""
+    random = np.random.default_rng(5)
+    population = random.exponential(1, 4000)
+    probability = np.where(random.random(4000) < 0.5, 0.02, 0.08)
+    truth = np.quantile(population, 0.9)
+    hits = total = 0
+    for _ in range(300):
+        drawn = random.random(4000) < probability
+        found = intervals.quantile_estimate(population[drawn], 0.9, 1 / probability[drawn])
+        if found.low is not None and found.high is not None:
+            total += 1
+            hits += found.low <= truth <= found.high
+    assert total > 290
+    assert hits / total > 0.92
+
+
+def test_newcombe_gives_the_published_interval() -> None:
+    """Method 10 on 9/10 against 3/10 is what Newcombe (1998), table II, prints."""
+    assert intervals.difference_of_rates((0.9, 10), (0.3, 10)) == pytest.approx((0.1705, 0.8090), abs=5e-5)
+
+
+def test_ratio_interval_is_the_log_interval() -> None:
+    """With many cases the interval is Katz's, within the added halves."""
+    low, high = intervals.ratio_of_rates((0.4, 10_000), (0.5, 10_000))
+    error = np.sqrt(1 / 4000 - 1 / 10_000 + 1 / 5000 - 1 / 10_000)
+    assert (low, high) == pytest.approx((0.8 * np.exp(-1.96 * error), 0.8 * np.exp(1.96 * error)), rel=1e-3)
