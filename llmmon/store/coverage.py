@@ -122,6 +122,7 @@ def unfinished_windows(
     length: timedelta,
     start: datetime | None = None,
     end: datetime | None = None,
+    idle_since: datetime | None = None,
     limit: int = 1000,
 ) -> list[Window]:
     """Return the windows that `stage` has still to do, or to do again, oldest first.
@@ -133,6 +134,8 @@ def unfinished_windows(
     start, end : datetime or None
         Bounds; without them the first and the last known request. A window that has not ended by `end` (else by now)
         is left out: rows may still come.
+    idle_since : datetime or None
+        Leaves out windows that some stage finished, or whose rows were loaded, at this moment or later.
     limit : int
         Windows at most.
     """
@@ -143,6 +146,7 @@ def unfinished_windows(
         "grid": GRID,
         "start": start or datetime(1, 1, 1, tzinfo=UTC),
         "end": end or datetime.now(UTC),
+        "idle_since": idle_since or datetime.max.replace(tzinfo=UTC),
         "limit": limit,
     }
     rows = fetch(connection, "window_stage/unfinished", parameters)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from airflow.utils.db_manager import BaseDBManager
+from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
 
 from llmmon.store.migrate import VERSION_TABLE, upgrade
@@ -14,6 +16,8 @@ from llmmon_airflow.settings import database
 class LlmmonDBManager(BaseDBManager):
     """Brings llmmon's own database forward; never drops anything, so that ``airflow db reset`` keeps the evidence."""
 
+    metadata = MetaData()
+    migration_dir = str(Path(__file__).parent / "migrations")
     version_table_name = VERSION_TABLE
     supports_table_dropping = False
 

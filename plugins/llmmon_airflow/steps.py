@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import get_current_context
@@ -24,6 +25,10 @@ log = logging.getLogger(__name__)
 Counts = dict[str, Any]
 
 _WINDOW_STAGES: Final[tuple[Stage, ...]] = ("ingest", "sample", "replay", "score", "measure")
+
+
+_AT_WORK: Final = timedelta(minutes=15)
+"""A window that a stage finished this recently is taken to be on its way through the others."""
 
 
 def load_source(source: str) -> Counts:
@@ -142,11 +147,14 @@ def unfinished_windows() -> list[str]:
     from llmmon.store import coverage
 
     config, store = configuration(), database()
+    idle_since = datetime.now(UTC) - _AT_WORK
     found = set()
     for name, deployment in config.deployments.items():
         for stage in _WINDOW_STAGES:
             with store.transaction() as connection:
-                windows = coverage.unfinished_windows(connection, name, stage, length=config.window_length)
+                windows = coverage.unfinished_windows(
+                    connection, name, stage, length=config.window_length, idle_since=idle_since
+                )
             for window in filter(deployment.is_active, windows):
                 if stage == "ingest":
                     finish_ingest(store, config, name, window)
