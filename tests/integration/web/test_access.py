@@ -86,30 +86,30 @@ def test_form_of_another_site_is_refused(site, connect, headers):
     assert state_of(site) == "open"
 
 
-def test_acknowledging_leaves_event_and_audit_entry(site, connect):
+def test_acknowledging_leaves_event_and_audit_entry(own_site, connect_own):
     """One press changes the state, writes the event with its actor and note, and the audit entry."""
-    answer = post(connect(), site.alert_id, note="  known: the June rollout <b>  ")
+    answer = post(connect_own(), own_site.alert_id, note="  known: the June rollout <b>  ")
 
     assert answer.status_code == 303
-    assert answer.headers["location"] == f"/llmmon/alerts/{site.alert_id}"
-    assert state_of(site) == "acknowledged"
-    with site.database.transaction() as connection:
-        event = fetch(connection, "ui/alert_events", {"alert_id": site.alert_id})[-1]
-        entry = fetch(connection, "ui/audit", {"before": None, "event": "alert.acknowledged", "n_rows": 5})
+    assert answer.headers["location"] == f"/llmmon/alerts/{own_site.alert_id}"
+    assert state_of(own_site) == "acknowledged"
+    with own_site.database.transaction() as connect_ownion:
+        event = fetch(connect_ownion, "ui/alert_events", {"alert_id": own_site.alert_id})[-1]
+        entry = fetch(connect_ownion, "ui/audit", {"before": None, "event": "alert.acknowledged", "n_rows": 5})
     assert (event.event, event.note) == ("acknowledged", "known: the June rollout <b>")
     assert "user-person" in event.actor
     assert len(entry) == 1
     assert "user-person" in f"{entry[0].actor} {entry[0].detail}"
 
 
-def test_resolve_and_reopen(site, connect):
+def test_resolve_and_reopen(own_site, connect_own):
     """An alert can be resolved and opened again, and the page offers what fits its state."""
-    client = connect()
+    client = connect_own()
 
-    assert post(client, site.alert_id, "resolved").status_code == 303
-    assert 'value="reopened"' in client.get(f"/llmmon/alerts/{site.alert_id}").text
-    assert post(client, site.alert_id, "reopened").status_code == 303
-    assert state_of(site) == "open"
+    assert post(client, own_site.alert_id, "resolved").status_code == 303
+    assert 'value="reopened"' in client.get(f"/llmmon/alerts/{own_site.alert_id}").text
+    assert post(client, own_site.alert_id, "reopened").status_code == 303
+    assert state_of(own_site) == "open"
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,10 @@ def test_form_that_makes_no_sense_is_refused(site, connect, event, note, status)
     assert state_of(site) == "open"
 
 
-def test_second_person_is_told_that_it_was_done(site, connect):
+def test_second_person_is_told_that_it_was_done(own_site, connect_own):
     """Acknowledging what is acknowledged already changes nothing and says so."""
-    assert post(connect(), site.alert_id).status_code == 303
-    answer = post(connect(), site.alert_id)
+    assert post(connect_own(), own_site.alert_id).status_code == 303
+    answer = post(connect_own(), own_site.alert_id)
 
     assert answer.status_code == 409
     assert "is acknowledged" in answer.text

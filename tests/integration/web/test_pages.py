@@ -50,20 +50,20 @@ def test_hostile_text_is_shown_and_not_dropped(site, connect):
 
 
 @pytest.mark.parametrize("path", ["/", "/alerts", "/coverage", "/audit"])
-def test_empty_store_explains_itself(connect, path):
+def test_empty_store_explains_itself(connect_empty, path):
     """With nothing stored each page says what will fill it."""
-    answer = connect().get(f"/llmmon{path}")
+    answer = connect_empty().get(f"/llmmon{path}")
 
     assert answer.status_code == 200
     assert 'class="empty"' in answer.text
 
 
-def test_configured_deployment_without_windows_is_listed(connect, config, tmp_path, monkeypatch):
+def test_configured_deployment_without_windows_is_listed(connect_empty, config, tmp_path, monkeypatch):
     """A deployment of llmmon.toml is on the first page before its first window."""
     config()
     monkeypatch.setenv("LLMMON_CONFIG", str(tmp_path / "llmmon.toml"))
 
-    text = connect().get("/llmmon/").text
+    text = connect_empty().get("/llmmon/").text
 
     assert "assistant" in text
     assert "No window has been measured yet" in text
@@ -173,9 +173,9 @@ def test_database_that_is_away_is_named(connect, monkeypatch):
     assert "secret" not in answer.text
 
 
-def test_broken_configuration_is_named(connect, tmp_path):
+def test_broken_configuration_is_named(connect_empty, tmp_path):
     """A key that llmmon.toml may not have is named on the page, with its file."""
-    client = connect()
+    client = connect_empty()
     (tmp_path / "bare.toml").write_text("[sources]\n[deployments]\nalhpa = 0.1\n")
     answer = client.get("/llmmon/")
 
@@ -183,7 +183,7 @@ def test_broken_configuration_is_named(connect, tmp_path):
     assert "deployments.alhpa" in answer.text
 
 
-def test_report_is_framed_in_a_sandbox(site, connect):
+def test_report_is_framed_in_a_sandbox(own_site, connect_own):
     """The report's page frames it without the rights of our origin, and the document can reach nothing."""
     from evidently import Dataset, Report
     from evidently.presets import DataSummaryPreset
@@ -194,9 +194,9 @@ def test_report_is_framed_in_a_sandbox(site, connect):
 
     snapshot = Report([DataSummaryPreset()]).run(Dataset.from_pandas(DataFrame({"latency_ms": [1.0, 2.0, 3.0]})), None)
     window = Window.parse("2023-06-27T12:00:00", hours=1)
-    with site.database.transaction() as connection:
-        keep_report(connection, ASSISTANT, window, summary={}, snapshot=snapshot.dumps())
-    client = connect()
+    with own_site.database.transaction() as connect_ownion:
+        keep_report(connect_ownion, ASSISTANT, window, summary={}, snapshot=snapshot.dumps())
+    client = connect_own()
     path = f"/llmmon/reports/{ASSISTANT}/{window.key}"
 
     assert path.replace(":", "%3A") in client.get(f"/llmmon/deployments/{ASSISTANT}").text
