@@ -37,7 +37,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def make_database(postgres: str) -> Iterator[Callable[[str | None], str]]:
-    """Yield a factory of databases, empty or copied from a template; those on a lasting server are dropped at the end."""
+    """Yield a factory of databases, empty or copied from a template; they do not outlive the session."""
     engine = sqlalchemy.create_engine(Database(postgres).url, isolation_level="AUTOCOMMIT")
     names: list[str] = []
 
