@@ -14,6 +14,53 @@ BEGIN
   RAISE EXCEPTION 'audit.event is append-only: % refused', TG_OP USING ERRCODE = 'insufficient_privilege';
 END $$;
 
+CREATE FUNCTION compliance.drop_views_except(view_names text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE gone text;
+BEGIN
+  FOR gone IN SELECT viewname FROM pg_views WHERE schemaname = 'compliance' AND viewname <> ALL (view_names) LOOP
+    EXECUTE format('DROP VIEW compliance.%I', gone);
+  END LOOP;
+END $$;
+
+CREATE FUNCTION compliance.replace_view(view_name text, definition text, purpose text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  told text := purpose || E'\nsha256 ' || encode(sha256(convert_to(definition, 'UTF8')), 'hex');
+BEGIN
+  IF obj_description(to_regclass(format('compliance.%I', view_name)), 'pg_class') = told THEN
+    RETURN false;
+  END IF;
+  EXECUTE format('DROP VIEW IF EXISTS compliance.%I', view_name);
+  EXECUTE format('CREATE VIEW compliance.%I WITH (security_invoker = true) AS %s', view_name, definition);
+  EXECUTE format('COMMENT ON VIEW compliance.%I IS %L', view_name, told);
+  EXECUTE format('ALTER VIEW compliance.%I OWNER TO llmmon_owner', view_name);
+  EXECUTE format('GRANT SELECT ON compliance.%I TO llmmon_auditor, llmmon_writer', view_name);
+  RETURN true;
+END $$;
+
+CREATE FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF member_of NOT IN ('llmmon_writer', 'llmmon_analyst', 'llmmon_auditor') THEN
+    RAISE EXCEPTION '% is not a role that logins are given', member_of USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = login_name) THEN
+    EXECUTE format('ALTER ROLE %I LOGIN PASSWORD %L', login_name, verifier);
+  ELSE
+    EXECUTE format('CREATE ROLE %I LOGIN PASSWORD %L', login_name, verifier);
+  END IF;
+  IF member_of IS NOT NULL THEN
+    EXECUTE format('GRANT %I TO %I', member_of, login_name);
+  END IF;
+END $$;
+
 CREATE FUNCTION llmmon.drop_day_partition(day date) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -118,90 +165,6 @@ CREATE TABLE llmmon.alert (
 
 COMMENT ON COLUMN llmmon.alert.request_keys IS 'Requests that show the change best.';
 
-ALTER TABLE llmmon.alert ALTER COLUMN alert_id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME llmmon.alert_alert_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE llmmon.alert_event (
-    alert_event_id bigint NOT NULL,
-    alert_id bigint NOT NULL,
-    event text NOT NULL,
-    actor text NOT NULL,
-    note text,
-    happened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT alert_event_event_check CHECK ((event = ANY (ARRAY['opened'::text, 'acknowledged'::text, 'resolved'::text, 'reopened'::text, 'noted'::text])))
-);
-
-ALTER TABLE llmmon.alert_event ALTER COLUMN alert_event_id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME llmmon.alert_event_alert_event_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE llmmon.coverage (
-    deployment text NOT NULL,
-    window_start timestamp with time zone NOT NULL,
-    window_end timestamp with time zone NOT NULL,
-    stage text NOT NULL,
-    state text NOT NULL,
-    reason text DEFAULT ''::text NOT NULL,
-    n bigint NOT NULL,
-    probability double precision,
-    counted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT coverage_n_check CHECK ((n >= 0)),
-    CONSTRAINT coverage_probability_check CHECK (((probability > (0)::double precision) AND (probability <= (1)::double precision))),
-    CONSTRAINT coverage_stage_check CHECK ((stage = ANY (ARRAY['ingest'::text, 'sample'::text, 'replay'::text, 'score'::text, 'measure'::text, 'detect'::text]))),
-    CONSTRAINT coverage_state_check CHECK ((state = ANY (ARRAY['done'::text, 'sampled_out'::text, 'failed'::text, 'expired'::text, 'pending'::text])))
-);
-
-COMMENT ON COLUMN llmmon.coverage.probability IS 'Mean inclusion probability, where a state comes from sampling.';
-
-CREATE TABLE llmmon.delivery (
-    delivery_id bigint NOT NULL,
-    alert_id bigint NOT NULL,
-    channel text NOT NULL,
-    dedupe_key text NOT NULL,
-    state text DEFAULT 'pending'::text NOT NULL,
-    n_attempts integer DEFAULT 0 NOT NULL,
-    next_attempt_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    sent_at timestamp with time zone,
-    CONSTRAINT delivery_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'dead'::text])))
-);
-
-CREATE TABLE llmmon.delivery_attempt (
-    delivery_attempt_id bigint NOT NULL,
-    delivery_id bigint NOT NULL,
-    succeeded boolean NOT NULL,
-    answer text NOT NULL,
-    attempted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-ALTER TABLE llmmon.delivery_attempt ALTER COLUMN delivery_attempt_id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME llmmon.delivery_attempt_delivery_attempt_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-ALTER TABLE llmmon.delivery ALTER COLUMN delivery_id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME llmmon.delivery_delivery_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
 CREATE TABLE llmmon.evidence (
     deployment text NOT NULL,
     monitor text NOT NULL,
@@ -222,175 +185,105 @@ CREATE TABLE llmmon.evidence (
     CONSTRAINT evidence_e_value_check CHECK ((e_value >= (0)::double precision))
 );
 
-CREATE TABLE llmmon.ingest_batch (
-    batch_id bigint NOT NULL,
-    source text NOT NULL,
-    state text NOT NULL,
-    from_position jsonb,
-    to_position jsonb NOT NULL,
-    n_in bigint NOT NULL,
-    n_new bigint NOT NULL,
-    n_dup bigint NOT NULL,
-    n_bad bigint NOT NULL,
-    first_occurred_at timestamp with time zone,
-    last_occurred_at timestamp with time zone,
-    raw_digest bytea NOT NULL,
-    gate jsonb,
-    code_version text NOT NULL,
-    config_digest text NOT NULL,
-    loaded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT every_row_is_accounted_for CHECK ((n_in = ((n_new + n_dup) + n_bad))),
-    CONSTRAINT ingest_batch_state_check CHECK ((state = ANY (ARRAY['loaded'::text, 'held'::text, 'released'::text])))
+CREATE VIEW compliance.alarm_budget_ledger WITH (security_invoker='true') AS
+ SELECT b.deployment,
+    b.window_start,
+    b.alpha,
+    b.n_streams,
+    b.n_learning AS n_without_evidence,
+    b.threshold_e,
+    strongest.monitor AS strongest_monitor,
+    strongest.segment AS strongest_segment,
+    b.largest_e,
+    b.n_alarmed AS n_significant,
+    opened.n AS n_alerts_opened,
+    b.decided_at
+   FROM ((llmmon.alarm_budget b
+     LEFT JOIN LATERAL ( SELECT e.monitor,
+            e.segment
+           FROM llmmon.evidence e
+          WHERE ((e.deployment = b.deployment) AND (e.window_start = b.window_start) AND (e.e_value IS NOT NULL))
+          ORDER BY e.e_value DESC, e.monitor, e.segment
+         LIMIT 1) strongest ON (true))
+     CROSS JOIN LATERAL ( SELECT count(*) AS n
+           FROM llmmon.alert a
+          WHERE ((a.deployment = b.deployment) AND (a.window_start = b.window_start))) opened)
+  ORDER BY b.deployment, b.window_start;
+
+COMMENT ON VIEW compliance.alarm_budget_ledger IS 'Alarm budget: per deployment and window, the allowed error probability, how many streams were tested, the evidence an alarm needed, the strongest stream, and the alerts that were opened. So a false alarm has a stated price, and silence too. Duties: AI Act Art. 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.4 and 4.2.
+sha256 af53e99ec12565dce26426d175500089e5c9d62866ee828f6b13f688bdbe1a70';
+
+CREATE TABLE llmmon.alert_event (
+    alert_event_id bigint NOT NULL,
+    alert_id bigint NOT NULL,
+    event text NOT NULL,
+    actor text NOT NULL,
+    note text,
+    happened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT alert_event_event_check CHECK ((event = ANY (ARRAY['opened'::text, 'acknowledged'::text, 'resolved'::text, 'reopened'::text, 'noted'::text])))
 );
 
-COMMENT ON COLUMN llmmon.ingest_batch.gate IS 'Great Expectations result of this batch, as it returned it.';
-
-ALTER TABLE llmmon.ingest_batch ALTER COLUMN batch_id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME llmmon.ingest_batch_batch_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
+CREATE TABLE llmmon.delivery (
+    delivery_id bigint NOT NULL,
+    alert_id bigint NOT NULL,
+    channel text NOT NULL,
+    dedupe_key text NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    n_attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    sent_at timestamp with time zone,
+    CONSTRAINT delivery_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'dead'::text])))
 );
 
-CREATE TABLE llmmon.measurement (
-    measurement_id bigint NOT NULL,
-    deployment text NOT NULL,
-    monitor text NOT NULL,
-    segment text NOT NULL,
-    window_start timestamp with time zone NOT NULL,
-    window_end timestamp with time zone NOT NULL,
-    version integer DEFAULT 1 NOT NULL,
-    value double precision,
-    low double precision,
-    high double precision,
-    n bigint NOT NULL,
-    unit text NOT NULL,
-    reason text,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    provenance_id bigint NOT NULL,
-    measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
-    CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
-    CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
-    CONSTRAINT measurement_n_check CHECK ((n >= 0)),
-    CONSTRAINT measurement_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
-);
+CREATE VIEW compliance.alert_lifecycle WITH (security_invoker='true') AS
+ SELECT a.alert_id,
+    a.deployment,
+    a.monitor,
+    a.segment,
+    a.severity,
+    a.window_start,
+    a.sentence,
+    a.opened_at,
+    sent.n_sent,
+    sent.n_given_up,
+    sent.first_sent_at,
+    first_decision.event AS first_decision,
+    first_decision.actor AS first_decided_by,
+    first_decision.happened_at AS first_decided_at,
+    round((EXTRACT(epoch FROM (first_decision.happened_at - a.opened_at)) / (60)::numeric), 1) AS minutes_to_first_decision,
+    resolved.actor AS resolved_by,
+    resolved.happened_at AS resolved_at,
+    a.state,
+    (first_decision.event IS NULL) AS is_undecided
+   FROM (((llmmon.alert a
+     CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (d.state = 'sent'::text)) AS n_sent,
+            count(*) FILTER (WHERE (d.state = 'dead'::text)) AS n_given_up,
+            min(d.sent_at) AS first_sent_at
+           FROM llmmon.delivery d
+          WHERE (d.alert_id = a.alert_id)) sent)
+     LEFT JOIN LATERAL ( SELECT e.event,
+            e.actor,
+            e.happened_at
+           FROM llmmon.alert_event e
+          WHERE ((e.alert_id = a.alert_id) AND (e.event = ANY (ARRAY['acknowledged'::text, 'resolved'::text])))
+          ORDER BY e.alert_event_id
+         LIMIT 1) first_decision ON (true))
+     LEFT JOIN LATERAL ( SELECT e.actor,
+            e.happened_at
+           FROM llmmon.alert_event e
+          WHERE ((e.alert_id = a.alert_id) AND (e.event = 'resolved'::text) AND (a.state = 'resolved'::text))
+          ORDER BY e.alert_event_id DESC
+         LIMIT 1) resolved ON (true))
+  ORDER BY a.alert_id;
 
-COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
-
-CREATE VIEW llmmon.measurement_latest AS
- SELECT DISTINCT ON (deployment, monitor, segment, window_start) measurement_id,
-    deployment,
-    monitor,
-    segment,
-    window_start,
-    window_end,
-    version,
-    value,
-    low,
-    high,
-    n,
-    unit,
-    reason,
-    detail,
-    provenance_id,
-    measured_at
-   FROM llmmon.measurement
-  ORDER BY deployment, monitor, segment, window_start, version DESC;
-
-ALTER TABLE llmmon.measurement ALTER COLUMN measurement_id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME llmmon.measurement_measurement_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE llmmon.provenance (
-    provenance_id bigint NOT NULL,
-    digest bytea NOT NULL,
-    kind text NOT NULL,
-    plugin text NOT NULL,
-    parameters jsonb NOT NULL,
-    code_version text NOT NULL,
-    config_digest text NOT NULL,
-    model_revision text,
-    seed bigint,
-    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
-
-ALTER TABLE llmmon.provenance ALTER COLUMN provenance_id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME llmmon.provenance_provenance_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE llmmon.quarantine (
-    quarantine_id bigint NOT NULL,
-    batch_id bigint NOT NULL,
-    source text NOT NULL,
-    file text NOT NULL,
-    byte_offset bigint NOT NULL,
-    code text NOT NULL,
-    reason text NOT NULL,
-    raw bytea NOT NULL,
-    raw_digest bytea NOT NULL,
-    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-ALTER TABLE llmmon.quarantine ALTER COLUMN quarantine_id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME llmmon.quarantine_quarantine_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE llmmon.report (
-    report_id bigint NOT NULL,
-    deployment text NOT NULL,
-    window_start timestamp with time zone NOT NULL,
-    window_end timestamp with time zone NOT NULL,
-    renderer text NOT NULL,
-    summary jsonb NOT NULL,
-    snapshot bytea NOT NULL,
-    rendered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON COLUMN llmmon.report.snapshot IS 'Gzipped Evidently snapshot (JSON); rendered to HTML on demand.';
-
-ALTER TABLE llmmon.report ALTER COLUMN report_id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME llmmon.report_report_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
+COMMENT ON VIEW compliance.alert_lifecycle IS 'Alert lifecycle: when each alert was raised, who was told, who decided what and how many minutes it took. Duties: AI Act Art. 26(5) (deployers monitor, suspend, inform), 73 (the clock of a serious incident starts here); SOC 2 CC7.3 and CC7.4; NIST AI RMF MANAGE 4.1.
+sha256 b97a44df2ef6b282bad66592386adc51763b144602f5dfaea51bda15459434a1';
 
 CREATE TABLE llmmon.request_identity (
     request_key bigint NOT NULL,
     source text NOT NULL,
     request_id text NOT NULL,
     occurred_at timestamp with time zone NOT NULL
-);
-
-ALTER TABLE llmmon.request_identity ALTER COLUMN request_key ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME llmmon.request_identity_request_key_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
 );
 
 CREATE TABLE llmmon.request_log (
@@ -438,6 +331,179 @@ COMMENT ON COLUMN llmmon.request_log.cleaned IS 'Fields from which NUL or lone s
 
 COMMENT ON COLUMN llmmon.request_log.digest IS 'SHA-256 of the raw bytes this row was read from.';
 
+CREATE TABLE llmmon.score (
+    score_id bigint NOT NULL,
+    request_key bigint NOT NULL,
+    deployment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    lane text NOT NULL,
+    variant text NOT NULL,
+    repeat smallint NOT NULL,
+    scorer text NOT NULL,
+    value double precision,
+    label text,
+    reason text,
+    spans jsonb DEFAULT '[]'::jsonb NOT NULL,
+    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    scored_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT a_score_has_a_value_or_a_reason CHECK (((value IS NULL) = (reason IS NOT NULL))),
+    CONSTRAINT score_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
+);
+
+COMMENT ON COLUMN llmmon.score.lane IS 'logged: the response production gave; otherwise the replay lane.';
+
+CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
+ WITH judged AS (
+         SELECT s.deployment,
+            ((s.window_start AT TIME ZONE 'UTC'::text))::date AS day,
+            s.scorer,
+            s.request_key,
+            s.value,
+            r.groups
+           FROM ((llmmon.score s
+             JOIN llmmon.request_identity i USING (request_key))
+             JOIN llmmon.request_log r ON (((r.request_key = s.request_key) AND (r.occurred_at = i.occurred_at))))
+          WHERE ((s.lane = 'logged'::text) AND (s.value IS NOT NULL))
+        ), rate_scorer AS (
+         SELECT judged.deployment,
+            judged.scorer
+           FROM judged
+          GROUP BY judged.deployment, judged.scorer
+         HAVING ((min(judged.value) >= (0)::double precision) AND (max(judged.value) <= (1)::double precision))
+        ), total AS (
+         SELECT judged.deployment,
+            judged.day,
+            judged.scorer,
+            count(*) AS n
+           FROM (judged
+             JOIN rate_scorer USING (deployment, scorer))
+          GROUP BY judged.deployment, judged.day, judged.scorer
+        ), grouped AS (
+         SELECT judged.deployment,
+            judged.day,
+            judged.scorer,
+            g.attribute,
+            g.member,
+            count(*) AS n,
+            avg(judged.value) AS rate
+           FROM ((judged
+             JOIN rate_scorer USING (deployment, scorer))
+             CROSS JOIN LATERAL jsonb_each_text(judged.groups) g(attribute, member))
+          GROUP BY judged.deployment, judged.day, judged.scorer, g.attribute, g.member
+        ), compared AS (
+         SELECT grouped.deployment,
+            grouped.day,
+            grouped.scorer,
+            grouped.attribute,
+            grouped.member,
+            grouped.n,
+            grouped.rate,
+            max(grouped.rate) OVER attributes AS highest_rate,
+            sum(grouped.n) OVER attributes AS n_with_attribute
+           FROM grouped
+          WINDOW attributes AS (PARTITION BY grouped.deployment, grouped.day, grouped.scorer, grouped.attribute)
+        )
+ SELECT c.deployment,
+    c.day,
+    c.scorer,
+    c.attribute,
+    c.member AS group_name,
+    c.n,
+    round(((c.n)::numeric / c.n_with_attribute), 4) AS share_of_requests,
+    ((total.n)::numeric - c.n_with_attribute) AS n_without_attribute,
+    c.rate,
+    c.highest_rate,
+    (c.rate / NULLIF(c.highest_rate, (0)::double precision)) AS ratio_to_highest,
+    (c.rate < ((0.8)::double precision * c.highest_rate)) AS is_below_four_fifths
+   FROM (compared c
+     JOIN total USING (deployment, day, scorer))
+  ORDER BY c.deployment, c.day, c.scorer, c.attribute, c.member;
+
+COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged attribute, each group''s rate, its ratio to the highest group''s rate and whether that is below four fifths, with n and the share of requests; requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. A flag on few requests proves little. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
+sha256 c92ea2370332b92abb192441b7e6442e335c56166e0cd24813597348dbccad78';
+
+CREATE TABLE llmmon.ingest_batch (
+    batch_id bigint NOT NULL,
+    source text NOT NULL,
+    state text NOT NULL,
+    from_position jsonb,
+    to_position jsonb NOT NULL,
+    n_in bigint NOT NULL,
+    n_new bigint NOT NULL,
+    n_dup bigint NOT NULL,
+    n_bad bigint NOT NULL,
+    first_occurred_at timestamp with time zone,
+    last_occurred_at timestamp with time zone,
+    raw_digest bytea NOT NULL,
+    gate jsonb,
+    code_version text NOT NULL,
+    config_digest text NOT NULL,
+    loaded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT every_row_is_accounted_for CHECK ((n_in = ((n_new + n_dup) + n_bad))),
+    CONSTRAINT ingest_batch_state_check CHECK ((state = ANY (ARRAY['loaded'::text, 'held'::text, 'released'::text])))
+);
+
+COMMENT ON COLUMN llmmon.ingest_batch.gate IS 'Great Expectations result of this batch, as it returned it.';
+
+CREATE TABLE llmmon.quarantine (
+    quarantine_id bigint NOT NULL,
+    batch_id bigint NOT NULL,
+    source text NOT NULL,
+    file text NOT NULL,
+    byte_offset bigint NOT NULL,
+    code text NOT NULL,
+    reason text NOT NULL,
+    raw bytea NOT NULL,
+    raw_digest bytea NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
+ SELECT b.batch_id,
+    b.source,
+    b.state,
+    b.loaded_at,
+    b.n_in,
+    b.n_new,
+    b.n_dup,
+    b.n_bad,
+    (b.n_in = ((b.n_new + b.n_dup) + b.n_bad)) AS adds_up,
+    quarantined.n AS n_in_quarantine,
+        CASE
+            WHEN (b.state = 'held'::text) THEN NULL::boolean
+            ELSE (NOT (b.from_position IS DISTINCT FROM lag(b.to_position) OVER (PARTITION BY b.source, (b.state = 'held'::text) ORDER BY b.batch_id)))
+        END AS follows_the_batch_before,
+    ((b.gate ->> 'success'::text))::boolean AS gate_passed,
+    b.first_occurred_at,
+    b.last_occurred_at,
+    encode(b.raw_digest, 'hex'::text) AS raw_sha256,
+    b.code_version,
+    b.config_digest
+   FROM (llmmon.ingest_batch b
+     CROSS JOIN LATERAL ( SELECT count(q.quarantine_id) AS n
+           FROM llmmon.quarantine q
+          WHERE (q.batch_id = b.batch_id)) quarantined)
+  ORDER BY b.batch_id;
+
+COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad; whether the bad ones are all in quarantine, whether the batch begins where the one before ended, what its gate said and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
+sha256 5e63919e83471fbbf4bba36bd7af5d7f8067df543b61e1a524f026c713f9287e';
+
+CREATE TABLE llmmon.provenance (
+    provenance_id bigint NOT NULL,
+    digest bytea NOT NULL,
+    kind text NOT NULL,
+    plugin text NOT NULL,
+    parameters jsonb NOT NULL,
+    code_version text NOT NULL,
+    config_digest text NOT NULL,
+    model_revision text,
+    seed bigint,
+    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
+
 CREATE TABLE llmmon.response (
     response_id bigint NOT NULL,
     sample_id bigint NOT NULL,
@@ -471,6 +537,407 @@ CREATE TABLE llmmon.response (
 );
 
 COMMENT ON COLUMN llmmon.response.messages IS 'The input that was replayed, after the variant changed it; so are documents.';
+
+CREATE VIEW compliance.model_and_config_changes WITH (security_invoker='true') AS
+ WITH trail AS (
+         SELECT compared.event_id,
+            compared.recorded_at,
+            compared.config_digest,
+            compared.code_version,
+            count(*) FILTER (WHERE compared.config_changed) OVER (ORDER BY compared.event_id) AS config_run,
+            count(*) FILTER (WHERE compared.code_changed) OVER (ORDER BY compared.event_id) AS code_run
+           FROM ( SELECT trail.event_id,
+                    trail.recorded_at,
+                    trail.config_digest,
+                    trail.code_version,
+                    (trail.config_digest IS DISTINCT FROM lag(trail.config_digest) OVER (ORDER BY trail.event_id)) AS config_changed,
+                    (trail.code_version IS DISTINCT FROM lag(trail.code_version) OVER (ORDER BY trail.event_id)) AS code_changed
+                   FROM audit.trail) compared
+        )
+ SELECT 'served model as logged'::text AS kind,
+    request_log.deployment,
+    concat_ws(' '::text, request_log.model, request_log.model_version) AS value,
+    min(request_log.occurred_at) AS first_at,
+    max(request_log.occurred_at) AS last_at,
+    count(*) AS n,
+    'requests'::text AS counted
+   FROM llmmon.request_log
+  GROUP BY request_log.deployment, request_log.model, request_log.model_version
+UNION ALL
+ SELECT 'replayed model'::text AS kind,
+    r.deployment,
+    concat_ws(' '::text, (r.lane || ':'::text), (p.parameters ->> 'model'::text), p.model_revision) AS value,
+    min(r.responded_at) AS first_at,
+    max(r.responded_at) AS last_at,
+    count(*) AS n,
+    'replays'::text AS counted
+   FROM (llmmon.response r
+     JOIN llmmon.provenance p USING (provenance_id))
+  GROUP BY r.deployment, r.lane, (p.parameters ->> 'model'::text), p.model_revision
+UNION ALL
+ SELECT 'configuration'::text AS kind,
+    NULL::text AS deployment,
+    trail.config_digest AS value,
+    min(trail.recorded_at) AS first_at,
+    max(trail.recorded_at) AS last_at,
+    count(*) AS n,
+    'audit events'::text AS counted
+   FROM trail
+  GROUP BY trail.config_run, trail.config_digest
+UNION ALL
+ SELECT 'code'::text AS kind,
+    NULL::text AS deployment,
+    trail.code_version AS value,
+    min(trail.recorded_at) AS first_at,
+    max(trail.recorded_at) AS last_at,
+    count(*) AS n,
+    'audit events'::text AS counted
+   FROM trail
+  GROUP BY trail.code_run, trail.code_version
+  ORDER BY 1, 2, 4, 3;
+
+COMMENT ON VIEW compliance.model_and_config_changes IS 'Model and configuration changes: which model names production logged and which revisions were replayed, from when to when; and each stretch of time under one configuration and one code version. Duties: AI Act Annex IV (changes through the life cycle), Art. 73(6) (do not alter the system before informing); SOC 2 CC8.1; ISO/IEC 42001 A.6.2.6.
+sha256 a999d3511c782913583ce482e933372e4d2690d1da395cdbe31e8f7bdb967e09';
+
+CREATE TABLE llmmon.measurement (
+    measurement_id bigint NOT NULL,
+    deployment text NOT NULL,
+    monitor text NOT NULL,
+    segment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    value double precision,
+    low double precision,
+    high double precision,
+    n bigint NOT NULL,
+    unit text NOT NULL,
+    reason text,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
+    CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
+    CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
+    CONSTRAINT measurement_n_check CHECK ((n >= 0)),
+    CONSTRAINT measurement_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
+);
+
+COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
+
+CREATE TABLE llmmon.report (
+    report_id bigint NOT NULL,
+    deployment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    renderer text NOT NULL,
+    summary jsonb NOT NULL,
+    snapshot bytea NOT NULL,
+    rendered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON COLUMN llmmon.report.snapshot IS 'Gzipped Evidently snapshot (JSON); rendered to HTML on demand.';
+
+CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
+ WITH kept(record, is_log, oldest_at, newest_at, n) AS (
+         SELECT 'request log'::text AS "?column?",
+            true AS "?column?",
+            min(request_log.occurred_at) AS min,
+            max(request_log.occurred_at) AS max,
+            count(*) AS count
+           FROM llmmon.request_log
+        UNION ALL
+         SELECT 'quarantined lines'::text,
+            false,
+            min(quarantine.received_at) AS min,
+            max(quarantine.received_at) AS max,
+            count(*) AS count
+           FROM llmmon.quarantine
+        UNION ALL
+         SELECT 'replayed responses'::text,
+            false,
+            min(response.responded_at) AS min,
+            max(response.responded_at) AS max,
+            count(*) AS count
+           FROM llmmon.response
+        UNION ALL
+         SELECT 'scores'::text,
+            false,
+            min(score.scored_at) AS min,
+            max(score.scored_at) AS max,
+            count(*) AS count
+           FROM llmmon.score
+        UNION ALL
+         SELECT 'measurements'::text,
+            true,
+            min(measurement.measured_at) AS min,
+            max(measurement.measured_at) AS max,
+            count(*) AS count
+           FROM llmmon.measurement
+        UNION ALL
+         SELECT 'reports'::text,
+            false,
+            min(report.rendered_at) AS min,
+            max(report.rendered_at) AS max,
+            count(*) AS count
+           FROM llmmon.report
+        UNION ALL
+         SELECT 'alerts'::text,
+            true,
+            min(alert.opened_at) AS min,
+            max(alert.opened_at) AS max,
+            count(*) AS count
+           FROM llmmon.alert
+        UNION ALL
+         SELECT 'audit trail'::text,
+            true,
+            min(trail.recorded_at) AS min,
+            max(trail.recorded_at) AS max,
+            count(*) AS count
+           FROM audit.trail
+        ), removed(record, last_removed_at, n_removals, shortest_limit_days) AS (
+         SELECT 'request log'::text AS "?column?",
+            max(trail.recorded_at) AS max,
+            count(*) AS count,
+            min(((trail.detail ->> 'retention_days'::text))::integer) AS min
+           FROM audit.trail
+          WHERE (trail.event = 'partition.dropped'::text)
+        UNION ALL
+         SELECT names.record,
+            max(trail.recorded_at) AS max,
+            count(*) AS count,
+            NULL::integer
+           FROM (audit.trail
+             CROSS JOIN ( VALUES ('quarantined lines'::text,'n_quarantined'::text), ('replayed responses'::text,'n_responses'::text), ('scores'::text,'n_scores'::text), ('reports'::text,'n_reports'::text)) names(record, key))
+          WHERE ((trail.event = 'retention.applied'::text) AND (((trail.detail ->> names.key))::bigint > 0))
+          GROUP BY names.record
+        )
+ SELECT kept.record,
+    kept.n,
+    kept.oldest_at,
+    kept.newest_at,
+    removed.last_removed_at,
+    COALESCE(removed.n_removals, (0)::bigint) AS n_removals,
+    removed.shortest_limit_days,
+    (kept.is_log AND COALESCE((removed.shortest_limit_days < 183), false)) AS is_removed_too_early
+   FROM (kept
+     LEFT JOIN removed USING (record))
+  ORDER BY kept.record;
+
+COMMENT ON VIEW compliance.retention_status IS 'Retention: per kind of record the oldest and newest that are kept, and the last removal with its age limit. A limit under 183 days is flagged for the kinds that the AI Act calls logs. Duties: AI Act Art. 19 and 26(6) (logs at least six months); GDPR Art. 5(1)(e) (no longer than needed); SOC 2 C1.2.
+sha256 2bf4766b1bc48aa70e30f4219a91c946abaf5ed279fa8d39feaacbee1972c4f8';
+
+CREATE TABLE llmmon.coverage (
+    deployment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    stage text NOT NULL,
+    state text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    n bigint NOT NULL,
+    probability double precision,
+    counted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT coverage_n_check CHECK ((n >= 0)),
+    CONSTRAINT coverage_probability_check CHECK (((probability > (0)::double precision) AND (probability <= (1)::double precision))),
+    CONSTRAINT coverage_stage_check CHECK ((stage = ANY (ARRAY['ingest'::text, 'sample'::text, 'replay'::text, 'score'::text, 'measure'::text, 'detect'::text]))),
+    CONSTRAINT coverage_state_check CHECK ((state = ANY (ARRAY['done'::text, 'sampled_out'::text, 'failed'::text, 'expired'::text, 'pending'::text])))
+);
+
+COMMENT ON COLUMN llmmon.coverage.probability IS 'Mean inclusion probability, where a state comes from sampling.';
+
+CREATE TABLE llmmon.window_stage (
+    deployment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    stage text NOT NULL,
+    state text NOT NULL,
+    reason text,
+    n_requests bigint NOT NULL,
+    finished_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT window_stage_stage_check CHECK ((stage = ANY (ARRAY['ingest'::text, 'sample'::text, 'replay'::text, 'score'::text, 'measure'::text, 'detect'::text]))),
+    CONSTRAINT window_stage_state_check CHECK ((state = ANY (ARRAY['done'::text, 'failed'::text, 'expired'::text, 'dirty'::text])))
+);
+
+COMMENT ON TABLE llmmon.window_stage IS 'Which windows each stage has finished; dirty: rows came late, to be done again.';
+
+CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoker='true') AS
+ WITH known AS (
+         SELECT window_stage.deployment,
+            window_stage.window_start,
+            max(window_stage.window_end) AS window_end,
+            max(window_stage.n_requests) AS n_known
+           FROM llmmon.window_stage
+          GROUP BY window_stage.deployment, window_stage.window_start
+        ), counted AS (
+         SELECT coverage.deployment,
+            coverage.window_start,
+            coverage.stage,
+            COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'done'::text)), (0)::numeric) AS n_done,
+            COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'sampled_out'::text)), (0)::numeric) AS n_sampled_out,
+            COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'failed'::text)), (0)::numeric) AS n_failed,
+            COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'expired'::text)), (0)::numeric) AS n_expired,
+            COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'pending'::text)), (0)::numeric) AS n_pending,
+            sum(coverage.n) AS n_counted,
+            string_agg(DISTINCT NULLIF(coverage.reason, ''::text), '; '::text) AS reasons
+           FROM llmmon.coverage
+          GROUP BY coverage.deployment, coverage.window_start, coverage.stage
+        )
+ SELECT known.deployment,
+    known.window_start,
+    known.window_end,
+    stages.stage,
+    COALESCE(done.state, 'not run'::text) AS state,
+    COALESCE(done.n_requests, known.n_known) AS n_requests,
+    COALESCE(counted.n_done, (0)::numeric) AS n_done,
+    COALESCE(counted.n_sampled_out, (0)::numeric) AS n_sampled_out,
+    COALESCE(counted.n_failed, (0)::numeric) AS n_failed,
+    COALESCE(counted.n_expired, (0)::numeric) AS n_expired,
+    COALESCE(counted.n_pending, (0)::numeric) AS n_pending,
+    ((COALESCE(done.n_requests, known.n_known))::numeric - COALESCE(counted.n_counted, (0)::numeric)) AS n_unaccounted,
+    ((done.state IS NOT NULL) AND ((done.n_requests)::numeric = COALESCE(counted.n_counted, (0)::numeric))) AS closes,
+    COALESCE(done.reason, counted.reasons) AS reason,
+    done.finished_at
+   FROM (((known
+     CROSS JOIN ( VALUES (1,'ingest'::text), (2,'sample'::text), (3,'replay'::text), (4,'score'::text), (5,'measure'::text), (6,'detect'::text)) stages("position", stage))
+     LEFT JOIN llmmon.window_stage done ON (((done.deployment = known.deployment) AND (done.window_start = known.window_start) AND (done.stage = stages.stage))))
+     LEFT JOIN counted ON (((counted.deployment = known.deployment) AND (counted.window_start = known.window_start) AND (counted.stage = stages.stage))))
+  ORDER BY known.deployment, known.window_start, stages."position";
+
+COMMENT ON VIEW compliance.what_ran_and_what_was_not_looked_at IS 'What ran and what was not looked at: per window and stage, how many requests were done, sampled out, failed, given up or left, and whether that adds up. Duties: AI Act Art. 12 (traceability), 26(5) (monitoring by deployers), 72 (post-market monitoring); ISO/IEC 42001 9.1; NIST AI RMF MEASURE 2.4.
+sha256 691a2ed987f8290d117a912f6ac6b4bf82668836217de6c1b69c59809525c260';
+
+CREATE VIEW compliance.who_did_what WITH (security_invoker='true') AS
+ SELECT event_id,
+    recorded_at,
+    actor,
+    event,
+    subject,
+    code_version,
+    config_digest,
+    detail
+   FROM audit.trail
+  ORDER BY event_id;
+
+COMMENT ON VIEW compliance.who_did_what IS 'Who did what: every audit event with its actor, subject, code version and configuration, oldest first. Duties: AI Act Art. 12 (automatic recording of events); GDPR Art. 5(2) (accountability); SOC 2 CC6.1 and CC7.2.
+sha256 06a350f6d3e7b80426f9146c31a0f7cad2680b5c76507147d12ee7c40e8efb8e';
+
+ALTER TABLE llmmon.alert ALTER COLUMN alert_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.alert_alert_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.alert_event ALTER COLUMN alert_event_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.alert_event_alert_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE llmmon.delivery_attempt (
+    delivery_attempt_id bigint NOT NULL,
+    delivery_id bigint NOT NULL,
+    succeeded boolean NOT NULL,
+    answer text NOT NULL,
+    attempted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE llmmon.delivery_attempt ALTER COLUMN delivery_attempt_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.delivery_attempt_delivery_attempt_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.delivery ALTER COLUMN delivery_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.delivery_delivery_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.ingest_batch ALTER COLUMN batch_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.ingest_batch_batch_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
+ SELECT DISTINCT ON (deployment, monitor, segment, window_start) measurement_id,
+    deployment,
+    monitor,
+    segment,
+    window_start,
+    window_end,
+    version,
+    value,
+    low,
+    high,
+    n,
+    unit,
+    reason,
+    detail,
+    provenance_id,
+    measured_at
+   FROM llmmon.measurement
+  ORDER BY deployment, monitor, segment, window_start, version DESC;
+
+ALTER TABLE llmmon.measurement ALTER COLUMN measurement_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.measurement_measurement_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.provenance ALTER COLUMN provenance_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.provenance_provenance_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.quarantine ALTER COLUMN quarantine_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.quarantine_quarantine_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.report ALTER COLUMN report_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.report_report_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.request_identity ALTER COLUMN request_key ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.request_identity_request_key_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 ALTER TABLE llmmon.response ALTER COLUMN response_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.response_response_id_seq
@@ -523,28 +990,6 @@ ALTER TABLE llmmon.sample ALTER COLUMN sample_id ADD GENERATED ALWAYS AS IDENTIT
     CACHE 1
 );
 
-CREATE TABLE llmmon.score (
-    score_id bigint NOT NULL,
-    request_key bigint NOT NULL,
-    deployment text NOT NULL,
-    window_start timestamp with time zone NOT NULL,
-    lane text NOT NULL,
-    variant text NOT NULL,
-    repeat smallint NOT NULL,
-    scorer text NOT NULL,
-    value double precision,
-    label text,
-    reason text,
-    spans jsonb DEFAULT '[]'::jsonb NOT NULL,
-    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
-    provenance_id bigint NOT NULL,
-    scored_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT a_score_has_a_value_or_a_reason CHECK (((value IS NULL) = (reason IS NOT NULL))),
-    CONSTRAINT score_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
-);
-
-COMMENT ON COLUMN llmmon.score.lane IS 'logged: the response production gave; otherwise the replay lane.';
-
 ALTER TABLE llmmon.score ALTER COLUMN score_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.score_score_id_seq
     START WITH 1
@@ -575,21 +1020,6 @@ CREATE TABLE llmmon.stream_state (
 );
 
 COMMENT ON COLUMN llmmon.stream_state.window_start IS 'Last window that the detector has seen.';
-
-CREATE TABLE llmmon.window_stage (
-    deployment text NOT NULL,
-    window_start timestamp with time zone NOT NULL,
-    window_end timestamp with time zone NOT NULL,
-    stage text NOT NULL,
-    state text NOT NULL,
-    reason text,
-    n_requests bigint NOT NULL,
-    finished_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT window_stage_stage_check CHECK ((stage = ANY (ARRAY['ingest'::text, 'sample'::text, 'replay'::text, 'score'::text, 'measure'::text, 'detect'::text]))),
-    CONSTRAINT window_stage_state_check CHECK ((state = ANY (ARRAY['done'::text, 'failed'::text, 'expired'::text, 'dirty'::text])))
-);
-
-COMMENT ON TABLE llmmon.window_stage IS 'Which windows each stage has finished; dirty: rows came late, to be done again.';
 
 CREATE TABLE public.llmmon_alembic_version (
     version_num character varying(32) NOT NULL
@@ -752,6 +1182,282 @@ ALTER TABLE ONLY llmmon.score
 ALTER TABLE ONLY llmmon.score
     ADD CONSTRAINT score_request_key_fkey FOREIGN KEY (request_key) REFERENCES llmmon.request_identity(request_key);
 
+GRANT USAGE ON SCHEMA audit TO llmmon_writer;
+GRANT USAGE ON SCHEMA audit TO llmmon_auditor;
+
+GRANT USAGE ON SCHEMA compliance TO llmmon_writer;
+GRANT USAGE ON SCHEMA compliance TO llmmon_auditor;
+
+GRANT USAGE ON SCHEMA llmmon TO llmmon_writer;
+GRANT USAGE ON SCHEMA llmmon TO llmmon_analyst;
+
+REVOKE ALL ON FUNCTION audit.refuse_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION compliance.drop_views_except(view_names text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION compliance.replace_view(view_name text, definition text, purpose text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION llmmon.drop_day_partition(day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.drop_day_partition(day date) TO llmmon_writer;
 
 REVOKE ALL ON FUNCTION llmmon.ensure_day_partition(day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.ensure_day_partition(day date) TO llmmon_writer;
+
+GRANT SELECT ON TABLE audit.event TO llmmon_writer;
+GRANT SELECT ON TABLE audit.event TO llmmon_auditor;
+
+GRANT INSERT(body) ON TABLE audit.event TO llmmon_writer;
+
+GRANT SELECT ON TABLE audit.trail TO llmmon_writer;
+GRANT SELECT ON TABLE audit.trail TO llmmon_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.alarm_budget TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.alarm_budget TO llmmon_analyst;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.alert TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.alert TO llmmon_analyst;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.evidence TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.evidence TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.alarm_budget_ledger TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.alarm_budget_ledger TO llmmon_writer;
+
+GRANT SELECT,INSERT ON TABLE llmmon.alert_event TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.alert_event TO llmmon_auditor;
+
+GRANT SELECT(alert_event_id) ON TABLE llmmon.alert_event TO llmmon_analyst;
+
+GRANT SELECT(alert_id) ON TABLE llmmon.alert_event TO llmmon_analyst;
+
+GRANT SELECT(event) ON TABLE llmmon.alert_event TO llmmon_analyst;
+
+GRANT SELECT(actor) ON TABLE llmmon.alert_event TO llmmon_analyst;
+
+GRANT SELECT(happened_at) ON TABLE llmmon.alert_event TO llmmon_analyst;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.delivery TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.delivery TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.alert_lifecycle TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.alert_lifecycle TO llmmon_writer;
+
+GRANT SELECT,INSERT ON TABLE llmmon.request_identity TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.request_identity TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.request_log TO llmmon_writer;
+
+GRANT SELECT(request_key) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(occurred_at) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(source) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(request_id) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(batch_id) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(deployment) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(model) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(model_version) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(route) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(tenant) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(language) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(status) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(error_type) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(finish_reason) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(n_input_tokens) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(n_output_tokens) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(ttft_ms) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(latency_ms) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(cost_usd) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(feedback) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(groups) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(tags) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(cleaned) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(digest) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.score TO llmmon_writer;
+
+GRANT SELECT(score_id) ON TABLE llmmon.score TO llmmon_analyst;
+
+GRANT SELECT(request_key) ON TABLE llmmon.score TO llmmon_analyst;
+
+GRANT SELECT(deployment) ON TABLE llmmon.score TO llmmon_analyst;
+
+GRANT SELECT(window_start) ON TABLE llmmon.score TO llmmon_analyst;
+
+GRANT SELECT(lane) ON TABLE llmmon.score TO llmmon_analyst;
+
+GRANT SELECT(variant) ON TABLE llmmon.score TO llmmon_analyst;
+
+GRANT SELECT(repeat) ON TABLE llmmon.score TO llmmon_analyst;
+
+GRANT SELECT(scorer) ON TABLE llmmon.score TO llmmon_analyst;
+
+GRANT SELECT(value) ON TABLE llmmon.score TO llmmon_analyst;
+
+GRANT SELECT(label) ON TABLE llmmon.score TO llmmon_analyst;
+
+GRANT SELECT(reason) ON TABLE llmmon.score TO llmmon_analyst;
+
+GRANT SELECT(provenance_id) ON TABLE llmmon.score TO llmmon_analyst;
+
+GRANT SELECT(scored_at) ON TABLE llmmon.score TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_writer;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.ingest_batch TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.ingest_batch TO llmmon_analyst;
+
+GRANT SELECT,INSERT,DELETE ON TABLE llmmon.quarantine TO llmmon_writer;
+
+GRANT SELECT(quarantine_id) ON TABLE llmmon.quarantine TO llmmon_analyst;
+
+GRANT SELECT(batch_id) ON TABLE llmmon.quarantine TO llmmon_analyst;
+
+GRANT SELECT(source) ON TABLE llmmon.quarantine TO llmmon_analyst;
+
+GRANT SELECT(file) ON TABLE llmmon.quarantine TO llmmon_analyst;
+
+GRANT SELECT(byte_offset) ON TABLE llmmon.quarantine TO llmmon_analyst;
+
+GRANT SELECT(code) ON TABLE llmmon.quarantine TO llmmon_analyst;
+
+GRANT SELECT(raw_digest) ON TABLE llmmon.quarantine TO llmmon_analyst;
+
+GRANT SELECT(received_at) ON TABLE llmmon.quarantine TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;
+
+GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.response TO llmmon_writer;
+
+GRANT SELECT(response_id) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(sample_id) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(request_key) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(deployment) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(window_start) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(lane) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(variant) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(repeat) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(state) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(reason) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(finish_reason) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(n_input_tokens) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(n_output_tokens) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(ttft_ms) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(latency_ms) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(mean_logprob) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(logged_mean_logprob) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(provenance_id) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(responded_at) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.model_and_config_changes TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.model_and_config_changes TO llmmon_writer;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.measurement TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.report TO llmmon_writer;
+
+GRANT SELECT(report_id) ON TABLE llmmon.report TO llmmon_analyst;
+
+GRANT SELECT(deployment) ON TABLE llmmon.report TO llmmon_analyst;
+
+GRANT SELECT(window_start) ON TABLE llmmon.report TO llmmon_analyst;
+
+GRANT SELECT(window_end) ON TABLE llmmon.report TO llmmon_analyst;
+
+GRANT SELECT(renderer) ON TABLE llmmon.report TO llmmon_analyst;
+
+GRANT SELECT(rendered_at) ON TABLE llmmon.report TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.retention_status TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.retention_status TO llmmon_writer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.coverage TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.coverage TO llmmon_analyst;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.window_stage TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.window_stage TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.what_ran_and_what_was_not_looked_at TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.what_ran_and_what_was_not_looked_at TO llmmon_writer;
+
+GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_writer;
+
+GRANT SELECT,INSERT ON TABLE llmmon.delivery_attempt TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.delivery_attempt TO llmmon_analyst;
+
+GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.review TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.review TO llmmon_auditor;
+
+GRANT SELECT(review_id) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(subject) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(subject_id) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(label) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(reviewer) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(reviewed_at) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.sample TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.sample TO llmmon_analyst;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_cursor TO llmmon_writer;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.stream_state TO llmmon_analyst;
+
+GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_writer;
+GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_analyst;

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from llmmon.errors import SchemaVersionError, StoreError
 from llmmon.store.database import Database, fetch
 from llmmon.store.statements import sql_folder
+from llmmon.store.views import apply_views
 
 VERSION_TABLE: Final = "llmmon_alembic_version"
 _FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
@@ -28,6 +29,8 @@ _FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database at `url` forward to `revision`; what is there already is left alone.
+
+    At head the compliance views are made anew where their files changed.
 
     Two processes that migrate at once take turns. A migration that fails is rolled back whole; the earlier ones stay.
 
@@ -57,6 +60,8 @@ def upgrade(url: str, revision: str = "head") -> None:
 
                 options = {"fn": steps, "version_table": VERSION_TABLE, "transaction_per_migration": True}
                 MigrationContext.configure(connection, opts=options).run_migrations(connection=connection)
+            if revision == "head":
+                apply_views(lock)
     finally:
         database.engine.dispose()
 
