@@ -1,0 +1,158 @@
+"""The demo's prompts through one model: one by one, in llmmon's batches, and in transformers' continuous batching."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from benchmarks.result import Result, Row, best_seconds
+from llmmon.backends.local_model import LoadedModel, load
+from llmmon.backends.local_transformers import Transformers
+from llmmon.backends.prompt import chat_turns
+from llmmon.demo.paths import logs_folder, model_folder
+from llmmon.model import ReplayItem
+from llmmon.sources.base import sources
+
+SUMMARY = "greedy replay tokens/s: one by one, llmmon's token-budget batches, transformers' continuous batching"
+
+Answers = dict[int, tuple[int, ...]]
+
+
+def run(prompts: int = 64, new_tokens: int = 32, rounds: int = 2, model: str = "") -> Result:
+    """Answer the same prompts in every way; the tokens are compared with those of one by one.
+
+    Parameters
+    ----------
+    prompts : int
+        Demo prompts, spread evenly over the first hour of all deployments.
+    new_tokens : int
+        Longest answer.
+    rounds : int
+        Runs of each way; the best counts. Loading the model is not timed.
+    model : str
+        Folder of another model; empty: the demo's.
+    """
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    folder = model or str(model_folder())
+    items = _items(prompts)
+    loaded = load(folder, None, "auto", "auto")
+    ways: list[tuple[str, Callable[[], Answers], str]] = [
+        ("one by one", lambda: _llmmon(folder, items, new_tokens, loaded, budget=1), "a batch of one, as an API would"),
+        ("arrival order, 16 rows", lambda: _padded(loaded, items, new_tokens, 16), "generate() on left-padded rows"),
+        (
+            "llmmon, token budget",
+            lambda: _llmmon(folder, items, new_tokens, loaded, budget=16_384),
+            "sorted by length; log-probabilities and seeds of each row included",
+        ),
+    ]
+    continuous = load.__wrapped__(folder, None, "auto", "auto")  # it changes the model's attention for good
+    ways.append(
+        (
+            "transformers continuous",
+            lambda: _continuous(continuous, items, new_tokens),
+            "generate_batch() of transformers",
+        )
+    )
+    rows = []
+    expected: Answers = {}
+    for way, work, note in ways:
+        found: Answers = {}
+        try:
+            seconds = best_seconds(lambda work=work, found=found: found.update(work()), rounds=rounds)  # type: ignore[misc]
+        except (RuntimeError, ValueError, NotImplementedError, AttributeError, ImportError) as error:
+            rows.append(Row(way=way, value=None, note=f"did not run here: {type(error).__name__}: {str(error)[:120]}"))
+            continue
+        expected = expected or found
+        n_equal = sum(found[key] == tokens for key, tokens in expected.items())
+        n_tokens = sum(map(len, found.values()))
+        note = f"{note}; {n_equal} of {len(items)} answers equal, {n_tokens} tokens"
+        rows.append(Row(way=way, value=n_tokens / seconds, note=note))
+    lengths = [len(loaded.prompt_tokens(chat_turns(item))) for item in items]
+    settings = {
+        "prompts": len(items),
+        "prompt_tokens": f"{min(lengths)}-{max(lengths)}",
+        "new_tokens": new_tokens,
+        "rounds": rounds,
+        "device": loaded.device,
+        "parameters": f"{loaded.model.num_parameters() / 1e6:.1f}M",
+    }
+    return Result(unit="tokens/s", rows=rows, reference="one by one", settings=settings)
+
+
+def _items(n: int) -> list[ReplayItem]:
+    first = min(path.name for path in logs_folder().glob("*/*.jsonl.gz"))
+    source = sources.create("openai_jsonl", {"path": str(logs_folder() / "*" / first)}, where="benchmark")
+    requests = [source.parse(row, source="demo") for batch in source.read(None, max_rows=5_000) for row in batch.rows]
+    chosen = requests[:: max(1, len(requests) // n)][:n]
+    return [
+        ReplayItem(
+            sample_id=number,
+            request_key=number,
+            lane="reference",
+            variant="as_logged",
+            repeat=0,
+            messages=request.messages,
+            documents=request.documents,
+            parameters={},
+            seed=number,
+        )
+        for number, request in enumerate(chosen)
+    ]
+
+
+def _llmmon(folder: str, items: Sequence[ReplayItem], new_tokens: int, loaded: LoadedModel, *, budget: int) -> Answers:
+    backend = Transformers(model=folder, max_new_tokens=new_tokens, token_budget=budget)
+    answers = {}
+    for response in backend.generate(items):
+        if response.text is None:
+            raise ValueError(f"item {response.item.sample_id}: {response.reason}")
+        answers[response.item.sample_id] = tuple(loaded.text_tokens(response.text))
+    return answers
+
+
+def _padded(loaded: LoadedModel, items: Sequence[ReplayItem], new_tokens: int, rows: int) -> Answers:
+    import torch
+
+    answers: Answers = {}
+    for start in range(0, len(items), rows):
+        batch = items[start : start + rows]
+        prompts = [loaded.prompt_tokens(chat_turns(item)) for item in batch]
+        width = max(map(len, prompts))
+        tokens = torch.tensor([[loaded.pad] * (width - len(prompt)) + prompt for prompt in prompts])
+        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        output = loaded.model.generate(
+            tokens.to(loaded.device),
+            attention_mask=mask.to(loaded.device),
+            generation_config=_greedy(loaded, new_tokens),
+        )
+        for item, row in zip(batch, output[:, width:].tolist(), strict=True):
+            answers[item.sample_id] = _text_tokens(loaded, row)
+    return answers
+
+
+def _continuous(loaded: LoadedModel, items: Sequence[ReplayItem], new_tokens: int) -> Answers:
+    prompts = [loaded.prompt_tokens(chat_turns(item)) for item in items]
+    found = loaded.model.generate_batch(inputs=prompts, generation_config=_greedy(loaded, new_tokens))
+    failed = [output.error for output in found.values() if output.error]
+    if failed or len(found) != len(items):
+        raise RuntimeError(f"{len(found)} of {len(items)} answers; {failed[:1]}")
+    by_prompt = {tuple(output.prompt_ids): output.generated_tokens for output in found.values()}
+    return {
+        item.sample_id: _text_tokens(loaded, by_prompt[tuple(prompt)])
+        for item, prompt in zip(items, prompts, strict=True)
+    }
+
+
+def _greedy(loaded: LoadedModel, new_tokens: int) -> Any:
+    import transformers
+
+    return transformers.GenerationConfig(
+        max_new_tokens=new_tokens, do_sample=False, eos_token_id=sorted(loaded.eos) or None, pad_token_id=loaded.pad
+    )
+
+
+def _text_tokens(loaded: LoadedModel, tokens: Sequence[int]) -> tuple[int, ...]:
+    """Return an answer's tokens as those of its text, so that all ways are counted alike."""
+    end = next((place for place, token in enumerate(tokens) if token in loaded.eos), len(tokens))
+    return tuple(loaded.text_tokens(loaded.tokenizer.decode(tokens[:end], skip_special_tokens=True)))
