@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -76,18 +78,26 @@ def run(
         )
     for failure in result.replay_failures:
         click.echo(f"not replayed: {failure}", err=True)
-    if measured["measurements"]:
-        context.print_rows(
-            ("deployment", "window", "monitor", "segment", "value", "low", "high", "n", "unit", "remark"),
-            [tuple(row.values()) for row in measured["measurements"]],
-        )
+    for (deployment, window), rows in itertools.groupby(
+        measured["measurements"], key=lambda row: (row["deployment"], row["window_start"])
+    ):
+        click.echo(f"\n{deployment}, window from {window:%Y-%m-%d %H:%M} UTC")
+        context.print_rows(("monitor", "value", "95% interval", "n", "unit", "remark"), [_line(row) for row in rows])
+    click.echo("")
     for alert in measured["alerts"]:
         click.echo(f"alert {alert['alert_id']} ({alert['severity']}): {alert['sentence']}")
     if not measured["alerts"]:
         click.echo("no alert")
 
 
-def _measured(database: Database, deployments: list[str]) -> dict[str, list[dict[str, object]]]:
+def _line(row: dict[str, Any]) -> tuple[object, ...]:
+    stream = row["monitor"] if row["segment"] == "all" else f"{row['monitor']} {row['segment']}"
+    bounds = ["-" if row[side] is None else f"{row[side]:.4g}" for side in ("low", "high")]
+    interval = None if bounds == ["-", "-"] else " to ".join(bounds)
+    return stream, row["value"], interval, row["n"], row["unit"], row["reason"] or ""
+
+
+def _measured(database: Database, deployments: list[str]) -> dict[str, list[dict[str, Any]]]:
     with database.transaction() as connection:
         return {
             name: [dict(row._mapping) for row in fetch(connection, statement, {"deployments": deployments})]

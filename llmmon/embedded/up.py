@@ -25,10 +25,10 @@ from llmmon.embedded.watch import follow, tell
 from llmmon.errors import ConfigError
 from llmmon.store.database import Database
 from llmmon.store.migrate import upgrade
-from llmmon.store.roles import create_login
+from llmmon.store.roles import GroupRole, create_login
 
 _DAGS: Final = {"ingest", "replay", "measure", "alert", "maintain", "report"}
-_LOGINS: Final = {"llmmon_app": "llmmon_writer", "auditor": "llmmon_auditor", "analyst": "llmmon_analyst"}
+_LOGINS: Final[dict[str, GroupRole]] = {"llmmon_app": "llmmon_writer", "auditor": "llmmon_auditor", "analyst": "llmmon_analyst"}
 
 
 def up(config_path: Path, *, detach: bool = False) -> None:
