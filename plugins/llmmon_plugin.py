@@ -4,7 +4,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from llmmon_airflow.web.navigation import EXTERNAL_VIEWS, URL_PREFIX
+from llmmon_airflow.web.navigation import EXTERNAL_VIEWS, REACT_APPS, URL_PREFIX
 
 
 class LlmmonPlugin(AirflowPlugin):
@@ -12,6 +12,7 @@ class LlmmonPlugin(AirflowPlugin):
 
     name = "llmmon"
     external_views = EXTERNAL_VIEWS
+    react_apps = REACT_APPS
 
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ STATIC = {
     "llmmon.css": "text/css",
     "theme.js": "text/javascript",
     "llmmon.js": "text/javascript",
+    "widget.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 STATUSES = {StoreUnavailableError: 503, UnknownAlertError: 404, AlertStateError: 409}

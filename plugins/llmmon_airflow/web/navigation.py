@@ -24,3 +24,12 @@ EXTERNAL_VIEWS = [
         "icon_dark_mode": _icon("#e4e4e7"),
     }
 ]
+
+REACT_APPS = [
+    {
+        "name": "llmmon summary",
+        "bundle_url": f"{URL_PREFIX}/static/widget.js",
+        "destination": "dashboard",
+        "url_route": "llmmon-summary",
+    }
+]

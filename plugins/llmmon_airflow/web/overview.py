@@ -117,6 +117,14 @@ def glances() -> list[Glance]:
         ]
 
 
+def summary() -> list[dict[str, Any]]:
+    """Read each deployment's name, state and number of open alerts."""
+    configured = list(configuration().deployments)
+    with reading() as connection:
+        rows = fetch(connection, "ui/deployments", {"configured": configured})
+    return [{"name": row.deployment, "state": state_of(row, False), "n_open": row.n_open} for row in rows]
+
+
 def state_of(row: Any, has_windows: bool) -> str:
     """Return ``alarmed``, ``learning``, ``silent`` or, before the first window, ``empty``."""
     if row.n_alarmed or row.n_open:

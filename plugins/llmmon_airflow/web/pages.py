@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
 from llmmon.model import Window
 from llmmon.store.database import fetch
@@ -13,7 +13,7 @@ from llmmon_airflow.web.access import MayChange
 from llmmon_airflow.web.alerts import alert_list, alert_page
 from llmmon_airflow.web.coverage import coverage_page
 from llmmon_airflow.web.deployment import deployment_page
-from llmmon_airflow.web.overview import N_WINDOWS, glances
+from llmmon_airflow.web.overview import N_WINDOWS, glances, summary
 from llmmon_airflow.web.reading import reading
 from llmmon_airflow.web.rendering import REPORT_POLICY, page
 
@@ -31,6 +31,12 @@ pages = APIRouter()
 def show_deployments(request: Request) -> HTMLResponse:
     """Show every deployment at a glance."""
     return page(request, "deployments.html", tab="deployments", glances=glances(), n_windows=N_WINDOWS)
+
+
+@pages.get("/summary")
+def show_summary() -> JSONResponse:
+    """Return each deployment's state and open alerts, for the card on Airflow's home page."""
+    return JSONResponse(summary())
 
 
 @pages.get("/deployments/{name:path}")

@@ -15,6 +15,8 @@ ROUTES = (
     "/alerts/1",
     "/coverage",
     "/audit",
+    "/summary",
+    "/static/widget.js",
     "/static/llmmon.css",
     "/reports/x/2023-06-27T05:00:00",
     "/reports/x/2023-06-27T05:00:00/document",

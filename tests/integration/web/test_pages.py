@@ -209,3 +209,11 @@ def test_report_is_framed_in_a_sandbox(own_site, connect_own):
     assert policy.startswith("sandbox allow-scripts; default-src 'none';")
     assert "connect-src 'none'" in policy
     assert "allow-same-origin" not in policy
+
+
+def test_summary_feeds_the_card_on_the_home_page(site, connect):
+    """The card gets each deployment's state and open alerts, and nothing else."""
+    found = {item["name"]: item for item in connect().get("/llmmon/summary").json()}
+
+    assert found[ASSISTANT] == {"name": ASSISTANT, "state": "alarmed", "n_open": 1}
+    assert found[SURVEY]["state"] == "silent"
