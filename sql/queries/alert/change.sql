@@ -1,4 +1,5 @@
 -- Moves an alert to the state that an event leads to and appends the event; no row where the event does not fit its state.
+-- Once it is resolved its stream learns anew from the next window on: what is then seen counts as normal.
 WITH target AS (
   SELECT alert_id, deployment, monitor, segment, state AS old_state,
          CASE %(event)s WHEN 'acknowledged' THEN 'acknowledged' WHEN 'resolved' THEN 'resolved'
@@ -9,7 +10,16 @@ WITH target AS (
                         WHEN 'reopened' THEN state = 'resolved' ELSE true END
      FOR UPDATE
 ), moved AS (
-  UPDATE llmmon.alert a SET state = t.new_state FROM target t WHERE a.alert_id = t.alert_id
+  UPDATE llmmon.alert a
+     SET state = t.new_state,
+         detail = CASE %(event)s
+                    WHEN 'resolved' THEN a.detail || jsonb_build_object('learn_again_after', (
+                      SELECT s.window_start FROM llmmon.stream_state s
+                       WHERE s.deployment = a.deployment AND s.monitor = a.monitor AND s.segment = a.segment))
+                    WHEN 'reopened' THEN a.detail - 'learn_again_after'
+                    ELSE a.detail END
+    FROM target t
+   WHERE a.alert_id = t.alert_id
 ), noted AS (
   INSERT INTO llmmon.alert_event (alert_id, event, actor, note)
   SELECT alert_id, %(event)s, %(actor)s, %(note)s FROM target
