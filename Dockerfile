@@ -21,7 +21,7 @@ RUN /opt/llmmon/bin/uv pip install --python /opt/llmmon/bin/python --no-deps --n
 
 FROM python:3.11.14-slim-bookworm
 RUN groupadd --gid 50000 llmmon && useradd --uid 50000 --gid llmmon --create-home llmmon \
- && install -d -o llmmon -g llmmon /opt/airflow /opt/airflow/logs
+ && install -d -o llmmon -g llmmon /opt/airflow /opt/airflow/home /opt/airflow/logs /models
 COPY --from=build /opt/llmmon /opt/llmmon
 COPY --chown=root:root dags /opt/airflow/dags
 COPY --chown=root:root plugins /opt/airflow/plugins
