@@ -214,7 +214,8 @@ def _deal(answers: Sequence[Answer], seed: str) -> list[list[Answer]]:
 
 
 def _line(deployment: str, answer: Answer, at: datetime) -> str:
-    request_id = hashlib.sha256(f"{deployment}/{answer.item}/{at:%H}".encode()).hexdigest()[:12]
+    # Not of the item alone: the publisher uses a few survey ids for several questions.
+    request_id = hashlib.sha256(f"{deployment}/{answer.item}/{at}".encode()).hexdigest()[:12]
     user = _user(deployment, at)
     usage = {"prompt_tokens": None, "completion_tokens": answer.n_output_tokens}
     message = {"role": "assistant", "content": answer.text}

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 from llmmon.demo.paths import model_folder
 from llmmon.errors import ModelNotFoundError
 
-HOST = "127.0.0.1"
+HOST: Final = "127.0.0.1"
+MODEL_NAME: Final = "demo/model"
+"""What requests must give as ``model``."""
 
 
 def endpoint_command(port: int) -> list[str]:
     """Return the command that serves the demo model at ``http://127.0.0.1:<port>/v1``.
 
-    ``GET /health`` answers 200 once it is ready. It serves its one model whatever name a request gives.
+    ``GET /health`` answers 200 once it is ready, which takes as long as importing torch.
 
     Parameters
     ----------
@@ -24,11 +27,6 @@ def endpoint_command(port: int) -> list[str]:
     ------
     ModelNotFoundError
         When the demo model is not there.
-
-    Examples
-    --------
-    >>> endpoint_command(8765)[-2:]
-    ['--port', '8765']
     """
     folder = model_folder()
     if not (folder / "model.safetensors").is_file():
@@ -36,19 +34,15 @@ def endpoint_command(port: int) -> list[str]:
             f"No model.safetensors in {folder}; expected the demo model. "
             "Make it with python -m llmmon.demo.train_model, or check out the repository again."
         )
-    return [
-        *(sys.executable, "-m", "transformers.cli.transformers", "serve", str(folder)),
-        *("--device", "cpu", "--dtype", "float32", "--log-level", "warning"),
-        *("--host", HOST, "--port", str(port)),
-    ]
+    return [sys.executable, "-m", "llmmon.demo.serve_model", "--port", str(port)]
 
 
 def endpoint_environment() -> dict[str, str]:
     """Return the variables to add to the server's environment: no network, no telemetry, one thread."""
     return {
         "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_UPDATE_CHECK": "1",
         "DO_NOT_TRACK": "1",
         "OMP_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
