@@ -16,7 +16,13 @@ _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging
 @channels.register("log")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Log:
-    """Writes one line per alert to the logger ``llmmon.alert``."""
+    """Writes one line per alert to the logger ``llmmon.alert``.
+
+    Parameters
+    ----------
+    connection : str or None
+        Not used; every channel has the field.
+    """
 
     plugin_name: ClassVar[str]
 

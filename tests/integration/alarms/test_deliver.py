@@ -1,0 +1,223 @@
+"""The outbox against a real webhook receiver and a real SMTP server on loopback."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from email import message_from_bytes
+from email.policy import default
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from llmmon.channels.base import Connection
+from llmmon.config import Config
+from llmmon.errors import ConfigError
+from llmmon.pipeline.deliver import LEASE, deliver
+from llmmon.pipeline.detect import detect
+from llmmon.store.database import Database
+from llmmon.store.delivery import claim
+from tests.integration.alarms.measured import CALM, measure_windows, small_config
+
+TOKEN = "T0/B0/s3cr3t"
+
+
+class Inbox:
+    """A webhook receiver and an SMTP server; `status` and `answer` are what they say next."""
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[str, dict[str, Any]]] = []
+        self.mails: list[bytes] = []
+        self.status = 200
+        self.answer = "250 taken"
+
+    async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: N802
+        """Take a mail, as aiosmtpd calls it."""
+        if self.answer.startswith("250"):
+            self.mails.append(envelope.content)
+        return self.answer
+
+
+@pytest.fixture
+def inbox() -> Iterator[tuple[Inbox, Callable[[str], Connection]]]:
+    """Yield the inbox and what resolves connections to it."""
+    box = Inbox()
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            size = int(self.headers["Content-Length"])
+            box.posts.append((self.path, json.loads(self.rfile.read(size))))
+            self.send_response(box.status)
+            self.end_headers()
+            self.wfile.write(b"ok" if box.status == 200 else b"no_service")
+
+        def log_message(self, *_: object) -> None:
+            """Stay quiet."""
+
+    web = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        smtp_port = free.getsockname()[1]
+    mail = Controller(box, hostname="127.0.0.1", port=smtp_port)
+    mail.start()
+    connections = {
+        "llmmon_slack": Connection(host=f"http://127.0.0.1:{web.server_port}/services", password=TOKEN),
+        "llmmon_smtp": Connection(
+            host="127.0.0.1",
+            port=smtp_port,
+            extra={"from_email": "llmmon@example.com", "disable_ssl": True, "disable_tls": "true"},
+        ),
+    }
+    yield box, connections.__getitem__
+    mail.stop()
+    web.shutdown()
+    web.server_close()
+
+
+@pytest.fixture
+def alerted(database: Database, tmp_path: Path) -> Config:
+    """Open one alert for Slack and e-mail; return the configuration."""
+    config = small_config(tmp_path)
+    measure_windows(database, [*CALM, 0.018, 0.8])
+    assert detect(database, config, "survey").n_alerts == 1
+    return config
+
+
+def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query."""
+    with database.transaction() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query).all()]
+
+
+def make_due(database: Database) -> None:
+    """Let every waiting delivery be due now."""
+    with database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE llmmon.delivery SET next_attempt_at = clock_timestamp()")
+
+
+def test_an_alert_reaches_slack_and_mail_once(
+    database: Database, alerted: Config, inbox: tuple[Inbox, Callable[[str], Connection]]
+) -> None:
+    """Each channel gets one message with sentence, link and dedupe key; every attempt and audit event is recorded."""
+    box, resolve = inbox
+
+    result = deliver(database, alerted, resolve)
+    again = deliver(database, alerted, resolve)
+
+    assert (result.n_sent, result.n_failed, result.n_dead, result.n_pending) == (2, 0, 0, 0)
+    assert again.n_sent == 0
+    ((path, post),) = box.posts
+    assert path == f"/services/{TOKEN}"
+    assert "refusal rate rose from 1.7% to 80.0%" in post["blocks"][1]["text"]["text"]
+    assert post["blocks"][2]["elements"][0]["url"].endswith("/alerts/1")
+    (content,) = box.mails
+    mail = message_from_bytes(content, policy=default)
+    assert mail["Subject"] == "[critical] survey: refusal rate rose from 1.7% to 80.0%"
+    keys = [row[0] for row in rows(database, "SELECT dedupe_key FROM llmmon.delivery ORDER BY channel")]
+    assert mail["Message-ID"] == f"<{keys[0]}@example.com>"
+    assert keys[1] in json.dumps(post)
+    assert rows(database, "SELECT succeeded FROM llmmon.delivery_attempt") == [(True,), (True,)]
+    assert rows(database, "SELECT event FROM audit.trail WHERE event LIKE 'delivery%%'") == [("delivery.sent",)] * 2
+
+
+def test_a_busy_receiver_is_tried_again_later(
+    database: Database, alerted: Config, inbox: tuple[Inbox, Callable[[str], Connection]]
+) -> None:
+    """429 and 451 leave the deliveries waiting, each attempt on record; later they are sent."""
+    box, resolve = inbox
+    box.status, box.answer = 429, "451 try later"
+
+    first = deliver(database, alerted, resolve)
+    at_once = deliver(database, alerted, resolve)
+    assert (first.n_failed, first.n_pending, at_once.n_failed) == (2, 2, 0)
+    waits = rows(
+        database, "SELECT extract(epoch FROM next_attempt_at - clock_timestamp()) FROM llmmon.delivery ORDER BY 1"
+    )
+    assert all(20 < wait[0] < 34 for wait in waits)
+
+    box.status, box.answer = 200, "250 taken"
+    make_due(database)
+    assert deliver(database, alerted, resolve).n_sent == 2
+    attempts = rows(database, "SELECT succeeded, answer FROM llmmon.delivery_attempt ORDER BY 1, 2")
+    assert [row[0] for row in attempts] == [False, False, True, True]
+    assert any("429" in row[1] for row in attempts)
+    assert any("451" in row[1] for row in attempts)
+
+
+def test_five_failures_are_the_end_and_are_on_record(
+    database: Database, alerted: Config, inbox: tuple[Inbox, Callable[[str], Connection]]
+) -> None:
+    """After five attempts a delivery is given up, with an audit event; nothing is tried again."""
+    box, resolve = inbox
+    box.status, box.answer = 503, "451 try later"
+    for _ in range(6):
+        deliver(database, alerted, resolve)
+        make_due(database)
+
+    assert rows(database, "SELECT state, n_attempts FROM llmmon.delivery") == [("dead", 5)] * 2
+    assert len(box.posts) == 5
+    events = rows(database, "SELECT event FROM audit.trail WHERE event LIKE 'delivery%%'")
+    assert events == [("delivery.given_up",)] * 2
+
+
+def test_a_permanent_refusal_is_not_repeated(
+    database: Database, alerted: Config, inbox: tuple[Inbox, Callable[[str], Connection]]
+) -> None:
+    """A revoked webhook and a 550 end the delivery at once."""
+    box, resolve = inbox
+    box.status, box.answer = 404, "550 no such user"
+
+    result = deliver(database, alerted, resolve)
+
+    assert (result.n_dead, result.n_pending) == (2, 0)
+    assert len(box.posts) == 1
+
+
+def test_a_connection_that_is_not_set_or_not_there_leaks_nothing(database: Database, alerted: Config) -> None:
+    """A missing connection and a closed port are recorded in words, without the webhook's token."""
+
+    def resolve(name: str) -> Connection:
+        if name == "llmmon_smtp":
+            raise ConfigError("connection 'llmmon_smtp': not set")
+        return Connection(password=f"http://127.0.0.1:9/services/{TOKEN}")
+
+    result = deliver(database, alerted, resolve)
+
+    assert (result.n_failed, result.n_pending) == (2, 2)
+    answers = [row[0] for row in rows(database, "SELECT answer FROM llmmon.delivery_attempt ORDER BY answer")]
+    assert answers == ["Slack webhook at 127.0.0.1: ConnectError", "connection 'llmmon_smtp': not set"]
+
+
+def test_a_sender_that_died_gives_the_delivery_back(
+    database: Database, alerted: Config, inbox: tuple[Inbox, Callable[[str], Connection]]
+) -> None:
+    """A delivery taken and never recorded is not sent by others until its lease ends, and then is, under its key."""
+    box, resolve = inbox
+    with database.transaction() as connection:
+        taken = claim(connection, lease=LEASE)
+    assert taken is not None
+
+    assert deliver(database, alerted, resolve).n_sent == 1
+    make_due(database)
+    assert deliver(database, alerted, resolve).n_sent == 1
+    assert len(box.posts) == len(box.mails) == 1
+    assert taken.dedupe_key in rows(database, "SELECT dedupe_key FROM llmmon.delivery WHERE n_attempts = 2")[0]
+
+
+def test_senders_at_the_same_time_send_each_delivery_once(
+    database: Database, alerted: Config, inbox: tuple[Inbox, Callable[[str], Connection]]
+) -> None:
+    """Four drains at once send two messages in all."""
+    box, resolve = inbox
+    threads = [threading.Thread(target=deliver, args=(database, alerted, resolve)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(box.posts), len(box.mails)) == (1, 1)
