@@ -124,4 +124,7 @@ def _channel(config: Config, name: str) -> Channel:
 
 
 def _link(config: Config, delivery: Delivery) -> str | None:
-    return None if config.ui_url is None else f"{config.ui_url.rstrip('/')}/alerts/{delivery.alert.alert_id}"
+    if config.ui_url is None:
+        return None
+    # below the address of a plug-in's page Airflow expects the path inside its frame, which begins with /llmmon again
+    return f"{config.ui_url.rstrip('/')}/llmmon/alerts/{delivery.alert.alert_id}"
