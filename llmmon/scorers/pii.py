@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Final
@@ -22,6 +24,8 @@ _RECOGNIZERS: Final = {
     "PHONE_NUMBER": "PhoneRecognizer",
     "US_SSN": "UsSsnRecognizer",
 }
+_TELEPHONE: Final = re.compile(r"(?!\d+\.\d+\b(?!\.))[+(]?\d[\d().\- \u00a0x]{5,25}\d")
+_TELEPHONE_DIGITS: Final = 7
 _OPTIONAL_AND_SLOW: Final = ("torch", "transformers")
 
 
@@ -31,7 +35,8 @@ class Pii:
     """Count the pieces of personal data in a response that follow a pattern.
 
     Presidio's pattern recognisers are used directly, checksums included; no language model is loaded, so that names
-    and addresses are not found. Spans give places and types; the text itself is not copied.
+    and addresses are not found. A telephone number needs seven digits in one stretch of digits and separators. Spans
+    give places and types; the text itself is not copied.
 
     Parameters
     ----------
@@ -62,12 +67,7 @@ class Pii:
         """Return the number of items found, or a reason when there is no text."""
         if response.text is None:
             return Score(reason=NO_TEXT)
-        found = [
-            (match.start, match.end, match.entity_type, match.score)
-            for recognizer in _recognizers(self.types)
-            for match in recognizer.analyze(response.text, recognizer.supported_entities, None) or ()
-            if match.score >= self.min_confidence
-        ]
+        found = [item for kind in self.types for item in _find(kind, response.text) if item[3] >= self.min_confidence]
         spans: list[Span] = []
         for start, end, kind, _ in sorted(found, key=lambda item: (-item[3], item[0], -item[1])):
             if not any(start < kept.end and kept.start < end for kept in spans):
@@ -81,8 +81,23 @@ class Pii:
         )
 
 
+def _find(kind: str, text: str) -> Iterator[tuple[int, int, str, float]]:
+    recognizer = _recognizer(kind)
+    stretches = [(0, text)]
+    if kind == "PHONE_NUMBER":
+        # the telephone library tries every number in every region, which is slow and finds telephones in arithmetic
+        stretches = [
+            (match.start(), match.group())
+            for match in _TELEPHONE.finditer(text)
+            if sum(letter.isdigit() for letter in match.group()) >= _TELEPHONE_DIGITS
+        ]
+    for offset, stretch in stretches:
+        for match in recognizer.analyze(stretch, recognizer.supported_entities, None) or ():
+            yield offset + match.start, offset + match.end, match.entity_type, match.score
+
+
 @cache
-def _recognizers(types: tuple[str, ...]) -> list[Any]:
+def _recognizer(kind: str) -> Any:
     # presidio imports spaCy, which imports torch and transformers when they are there: 12 s for what patterns never use
     hidden = [name for name in _OPTIONAL_AND_SLOW if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None makes an import fail
@@ -95,4 +110,4 @@ def _recognizers(types: tuple[str, ...]) -> list[Any]:
 
     # the e-mail recogniser checks top-level domains, by default against a list fetched from the network
     tldextract.tldextract.TLD_EXTRACTOR.suffix_list_urls = ()
-    return [getattr(predefined_recognizers, _RECOGNIZERS[kind])() for kind in types]
+    return getattr(predefined_recognizers, _RECOGNIZERS[kind])()

@@ -21,12 +21,18 @@ _SCORED: Final = {"scorer": "refusal"}
 PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("sources", "openai_jsonl"): {"path": "logs/*.jsonl"},
     ("sources", "postgres_table"): {
-        "url": "postgresql://localhost/logs",
-        "table": "public.log",
-        "order_by": "logged_at",
-        "columns": {"request_id": "id", "occurred_at": "logged_at", "model": "model", "response_text": "answer"},
+        "table": "gateway.completions",
+        "key": "completion_id",
+        "url_env": "GATEWAY_URL",
+        "columns": {
+            "request_id": "completion_id",
+            "occurred_at": "asked_at",
+            "model": "model",
+            "prompt": "question",
+            "response_text": "answer",
+        },
     },
-    ("backends", "transformers"): {"model": "demo/model"},
+    ("backends", "transformers"): {"model": "org/name", "revision": "0" * 40},
     ("backends", "openai_compatible"): {"base_url": "http://127.0.0.1:8000/v1", "model": "demo"},
     ("variants", "attribute_swap"): {"attribute": "age"},
     ("metrics", "score_mean"): _SCORED,
@@ -35,7 +41,8 @@ PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("metrics", "impact_ratio"): {**_SCORED, "group": "age"},
     ("metrics", "demographic_parity_difference"): {**_SCORED, "group": "age"},
     ("metrics", "counterfactual_gap"): {**_SCORED, "lane": "reference"},
-    ("detectors", "slo_threshold"): {"limit": 1.0},
+    ("detectors", "reference_change"): {"burn_in": 3},
+    ("detectors", "slo_threshold"): {"limit": 1.0, "worse": "above"},
     ("channels", "slack_webhook"): {"connection": "slack"},
     ("channels", "email"): {"connection": "smtp", "to": ["on-call@example.com"]},
 }

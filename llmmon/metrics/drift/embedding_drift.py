@@ -48,7 +48,8 @@ class EmbeddingDrift:
     Rows are put into folds by a hash of their key, so that neither their order nor a seed matters. Newcombe's interval
     (method 5) is used with the Hanley-McNeil variance, doubled because the folds share training texts (Bengio and
     Grandvalet, JMLR 5, 2004): without drift, over simulated and real answers, it then holds 0.5 about 95% of the time.
-    It treats texts as independent, which requests of one conversation are not.
+    It treats texts as independent, which requests of one conversation are not. A value below 0.5 is shown as 0.5: where
+    the same texts stand on both sides the classifier is misled, which is no drift.
 
     References
     ----------
@@ -92,9 +93,11 @@ class EmbeddingDrift:
         labels = np.repeat([1.0, -1.0], [n, m])
         # the i-th text of a side, in hash order, goes to fold i mod 5: all folds hold both sides
         folds = np.concatenate([np.arange(n) % _FOLDS, np.arange(m) % _FOLDS])
-        value = _cross_validated_auroc((vectors @ vectors.T).toarray(), labels, folds)
+        found = _cross_validated_auroc((vectors @ vectors.T).toarray(), labels, folds)
+        value = max(0.5, found)
         low, high = _interval(value, n, m)
-        return Estimate(value=value, n=n, low=low, high=high, detail={"n_reference": m, "field": self.field})
+        detail = {"n_reference": m, "field": self.field, "cross_validated": found}
+        return Estimate(value=value, n=n, low=low, high=high, detail=detail)
 
     def _texts(self, requests: pandas.DataFrame) -> list[str]:
         rows = requests[requests[self.field].notna()]

@@ -94,7 +94,7 @@ def test_embedding_drift_is_silent_on_the_same_source() -> None:
         current = make_window(60, response_text=texts(60, 2 * seed), first_key=10_000 * seed)
         reference = make_window(150, response_text=texts(150, 2 * seed + 1), first_key=10_000 * seed + 5000)
         found = EmbeddingDrift().compute(current, reference)
-        values.append(found.value)
+        values.append(found.detail["cross_validated"])
         hits += found.low <= 0.5 <= found.high
     assert abs(np.mean(values) - 0.5) < 0.02
     assert hits >= 36
@@ -108,6 +108,17 @@ def test_embedding_drift_sees_another_vocabulary() -> None:
     other = EmbeddingDrift().compute(make_window(50, response_text="No."), reference)
     assert other.value == 1
     assert other.low > 0.9
+
+
+def test_the_same_texts_on_both_sides_are_no_drift() -> None:
+    """Where every text of the window is in the reference too, the classifier is misled and the value is 0.5."""
+    same = texts(80, 9)
+    found = EmbeddingDrift().compute(make_window(80, prompt=same), make_window(80, prompt=same, first_key=500))
+    assert (
+        EmbeddingDrift(field="prompt").compute(make_window(80, prompt=same), make_window(80, prompt=same)).value == 0.5
+    )
+    assert found.value == 0.5
+    assert found.low < 0.5 < found.high
 
 
 def test_text_statistic_is_a_mean_over_texts() -> None:
