@@ -76,6 +76,8 @@ class AirflowStack:
             "DATABASE__EXTERNAL_DB_MANAGERS": "llmmon_airflow.db_manager.LlmmonDBManager",
             "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
             "DAG_PROCESSOR__REFRESH_INTERVAL": "300",
+            # on a busy machine the API server may take its time
+            "WORKERS__EXECUTION_API_TIMEOUT": "30",
             # a task whose process was killed is noticed within a minute and tried again
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "40",
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "10",
@@ -103,7 +105,7 @@ class AirflowStack:
         }
 
     def migrate(self) -> None:
-        """Bring Airflow's metadata forward; llmmon's own schema has been migrated by its owner before."""
+        """Bring Airflow's metadata and llmmon's schema forward, as their owners."""
         folder = self.home / "airflow"
         folder.mkdir(parents=True, exist_ok=True)
         secrets = stack_home.secrets(self.home)
@@ -170,9 +172,11 @@ class AirflowStack:
         return str(Path(sys.executable).parent / "airflow")
 
     def _airflow(self, *arguments: str) -> None:
-        ran = subprocess.run(
-            [self._program, *arguments], env=self.environment(), capture_output=True, text=True, check=False
-        )
+        environment = {
+            **self.environment(),
+            "LLMMON_DATABASE_URL": stack_home.url(self.home, "postgres", "llmmon"),
+        }
+        ran = subprocess.run([self._program, *arguments], env=environment, capture_output=True, text=True, check=False)
         if ran.returncode:
             raise EmbeddedStackError(
                 f"airflow {' '.join(arguments)} failed: {(ran.stderr or ran.stdout).strip()[-2000:]}"

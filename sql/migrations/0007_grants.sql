@@ -43,6 +43,7 @@ GRANT UPDATE ON llmmon.source_cursor, llmmon.ingest_batch, llmmon.sample, llmmon
   llmmon.window_stage, llmmon.alert, llmmon.delivery TO llmmon_writer;
 GRANT DELETE ON llmmon.quarantine, llmmon.sample, llmmon.response, llmmon.score, llmmon.report, llmmon.coverage
   TO llmmon_writer;
+GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;  -- queries/ingest_batch/reserve.sql
 GRANT EXECUTE ON FUNCTION llmmon.ensure_day_partition(date), llmmon.drop_day_partition(date) TO llmmon_writer;
 GRANT INSERT (body), SELECT ON audit.event TO llmmon_writer;
 GRANT SELECT ON audit.trail TO llmmon_writer;

@@ -23,7 +23,7 @@ SELECT slot.window_start, slot.window_end
   FROM slot
   LEFT JOIN llmmon.window_stage AS stage
     ON stage.deployment = %(deployment)s AND stage.window_start = slot.window_start AND stage.stage = %(stage)s
-  LEFT JOIN worked_on USING (window_start)
+  LEFT JOIN worked_on ON worked_on.window_start = slot.window_start
  WHERE slot.window_end <= %(end)s
    AND coalesce(stage.state, 'none') NOT IN ('done', 'expired')
    AND coalesce(worked_on.last_at, (SELECT max(loaded_at) FROM llmmon.ingest_batch), '-infinity') < %(idle_since)s
