@@ -1,4 +1,4 @@
-"""The demo model behind an OpenAI-compatible server: ``transformers serve``, on loopback, without a network."""
+"""The demo model behind an OpenAI-compatible server on loopback, without a network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from llmmon.demo.paths import model_folder
 from llmmon.errors import ModelNotFoundError
 
 HOST: Final = "127.0.0.1"
-MODEL_NAME: Final = "demo/model"
+MODEL_NAME: Final = "demo"
 """What requests must give as ``model``."""
 
 
