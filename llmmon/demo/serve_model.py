@@ -1,6 +1,6 @@
 """Serve the demo model by the protocol of OpenAI's chat completions, on loopback.
 
-Run as ``python -m llmmon.demo.serve_model --port N``. ``transformers serve`` would do, but wants the ``openai`` package:
+Run as ``python -m llmmon.demo.serve_model --port N``. ``transformers serve`` wants the ``openai`` package;
 this needs only what is installed anyway. One request is answered at a time. In production use vLLM or its like.
 """
 
