@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -104,7 +105,7 @@ class Postgres:
 
     def stop(self) -> None:
         """Stop the server: clients are disconnected, the data are written."""
-        processes.stop(self.home, _NAME, interrupt=True)
+        processes.stop(self.home, _NAME, how=signal.SIGINT)
 
     def create_database(self, name: str, owner: str | None = None) -> None:
         """Create a database unless it is there."""

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ import psutil
 
 from llmmon.errors import EmbeddedStackError
 
-_STOP_SECONDS: Final = 20
+_STOP_SECONDS: Final = 15
 _MARK: Final = "LLMMON_STACK"
 """Every process of a stack, and whatever it starts, carries its home in this variable."""
 
@@ -86,25 +87,27 @@ def names(home: Path) -> list[str]:
     return [path.stem for path in records]
 
 
-def stop(home: Path, name: str, *, interrupt: bool = False) -> bool:
-    """Stop the process called `name` with its whole session; return whether it was running.
+def stop(home: Path, *stopped: str, how: signal.Signals = signal.SIGTERM) -> None:
+    """Stop processes and all that they started, at the same time; those that do not end by themselves are killed.
 
     Parameters
     ----------
-    interrupt : bool
-        Send SIGINT to the process alone, which is how Postgres is asked to shut down fast.
+    how : signal.Signals
+        Sent to each process; its children are its own business until the time is over.
     """
-    process = _process(home, name)
-    _record(home, name).unlink(missing_ok=True)
-    if process is None:
-        return False
-    family = [process, *process.children(recursive=True)]
-    process.send_signal(signal.SIGINT if interrupt else signal.SIGTERM)
+    family: list[psutil.Process] = []
+    for name in stopped:
+        process = _process(home, name)
+        _record(home, name).unlink(missing_ok=True)
+        if process is not None:
+            with suppress(psutil.NoSuchProcess):
+                family += [process, *process.children(recursive=True)]
+                process.send_signal(how)
     _, alive = psutil.wait_procs(family, timeout=_STOP_SECONDS)
     for straggler in alive:
-        straggler.kill()
+        with suppress(psutil.NoSuchProcess):
+            straggler.kill()
     psutil.wait_procs(alive, timeout=_STOP_SECONDS)
-    return True
 
 
 def sweep(home: Path) -> int:
@@ -113,7 +116,8 @@ def sweep(home: Path) -> int:
     ours = {child.pid for parent in alive for child in (parent, *parent.children(recursive=True))} | {os.getpid()}
     orphans = [process for process in psutil.process_iter() if process.pid not in ours and _is_marked(process, home)]
     for orphan in orphans:
-        orphan.kill()
+        with suppress(psutil.NoSuchProcess):
+            orphan.kill()
     psutil.wait_procs(orphans, timeout=_STOP_SECONDS)
     return len(orphans)
 
@@ -153,8 +157,8 @@ def _process(home: Path, name: str) -> psutil.Process | None:
     try:
         known = json.loads(_record(home, name).read_text("utf-8"))
         process = psutil.Process(known["pid"])
+        # a pid is used again after a restart; the start time tells our process from a stranger
+        ours = abs(process.create_time() - known["started"]) < 1 and process.pid != os.getpid()
     except (OSError, ValueError, psutil.NoSuchProcess):
         return None
-    # a pid is used again after a restart; the start time tells our process from a stranger
-    ours = abs(process.create_time() - known["started"]) < 1 and process.pid != os.getpid()
     return process if ours else None

@@ -28,7 +28,11 @@ from llmmon.store.migrate import upgrade
 from llmmon.store.roles import GroupRole, create_login
 
 _DAGS: Final = {"ingest", "replay", "measure", "alert", "maintain", "report"}
-_LOGINS: Final[dict[str, GroupRole]] = {"llmmon_app": "llmmon_writer", "auditor": "llmmon_auditor", "analyst": "llmmon_analyst"}
+_LOGINS: Final[dict[str, GroupRole]] = {
+    "llmmon_app": "llmmon_writer",
+    "auditor": "llmmon_auditor",
+    "analyst": "llmmon_analyst",
+}
 
 
 def up(config_path: Path, *, detach: bool = False) -> None:
@@ -73,12 +77,10 @@ def up(config_path: Path, *, detach: bool = False) -> None:
 
 
 def down() -> None:
-    """Stop what `up` started, newest first, and nothing else."""
+    """Stop what `up` started, Postgres last, and nothing else."""
     home = stack_home.folder()
-    for name in processes.names(home):
-        if name != "postgres":
-            processes.stop(home, name)
-    processes.stop(home, "postgres", interrupt=True)
+    processes.stop(home, *(name for name in processes.names(home) if name != "postgres"))
+    processes.stop(home, "postgres", how=signal.SIGINT)
     processes.sweep(home)
 
 
