@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
-from llmmon.store.database import fetch
+from llmmon.store.database import Database, fetch
 
 ORIGIN = "http://testserver"
 
@@ -136,3 +138,21 @@ def test_second_person_is_told_that_it_was_done(own_site, connect_own):
 def test_unknown_alert_is_not_changed(site, connect):
     """Changing an alert that is not there says so."""
     assert post(connect(), 999_999).status_code == 404
+
+
+def test_pages_need_no_more_than_the_writers_rights(own_site, served):
+    """A login that is only a member of llmmon_writer shows every page and changes an alert."""
+    login = f"pages_{uuid.uuid4().hex[:8]}"
+    with own_site.database.transaction() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {login} LOGIN IN ROLE llmmon_writer")
+    as_writer = Database(own_site.database.url.set(username=login, password=None).render_as_string(hide_password=False))
+    try:
+        with served(as_writer) as connect_as_writer:
+            client = connect_as_writer()
+            for path in ("/", "/deployments/assistant-gpt4", "/alerts", "/alerts/1", "/coverage", "/audit", "/summary"):
+                assert client.get(f"/llmmon{path}").status_code == 200, path
+            assert post(client, own_site.alert_id).status_code == 303
+    finally:
+        as_writer.engine.dispose()
+        with own_site.database.transaction() as connection:
+            connection.exec_driver_sql(f"DROP ROLE {login}")
