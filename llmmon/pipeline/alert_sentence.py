@@ -80,7 +80,9 @@ def _chance(evidence: Evidence) -> str:
 def _range(low: float, high: float, unit: str) -> str:
     if _is_share(unit):
         return f"{100 * low:.1f} to {100 * high:.1f}%"
-    return f"{amount(low, unit)} to {amount(high, unit)}"
+    if unit == "ms":
+        return f"{amount(low, unit)} to {amount(high, unit)}"
+    return f"{_digits(low)} to {amount(high, unit)}"
 
 
 def _is_share(unit: str) -> bool:
