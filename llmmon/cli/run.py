@@ -54,7 +54,7 @@ def run(
         url = database_url or home.database_url()
         if url is None:
             url = stack.enter_context(home.temporary_postgres())
-        upgrade(url)
+            upgrade(url)
         database = context.open_database(url)
         bars = stack.enter_context(
             Progress(console=Console(stderr=True), transient=True, disable=not context.interactive())
