@@ -119,6 +119,7 @@ def train(logs: Path, out: Path, *, n_epochs: int) -> None:
     torch.use_deterministic_algorithms(True)
     everything = list(conversations(logs))
     tokenizer = _train_tokenizer([each.text for each in everything if not each.held_out])
+    tokenizer.save_pretrained(out)  # before it is used: truncation settings would be saved with it
     model = _new_model(tokenizer)
     training = [_encode(tokenizer, each) for each in everything if not each.held_out]
     log.info("%d parameters, %d conversations", model.num_parameters(), len(training))
@@ -126,7 +127,6 @@ def train(logs: Path, out: Path, *, n_epochs: int) -> None:
     _optimise(model, training, tokenizer.pad_token_id, n_epochs)
     seconds = time.perf_counter() - started
     model.half().save_pretrained(out)
-    tokenizer.save_pretrained(out)
     held_out = [_encode(tokenizer, each) for each in everything if each.held_out]
     # Measured on the saved half-precision weights, as they will be loaded.
     perplexity = _perplexity(model.float().eval(), held_out, tokenizer.convert_tokens_to_ids(ASSISTANT))
