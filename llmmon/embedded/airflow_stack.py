@@ -113,7 +113,6 @@ class AirflowStack:
         passwords.touch(mode=0o600)
         passwords.write_text(json.dumps({user: secrets[user] for user in ("admin", "viewer")}), "utf-8")
         self._airflow("db", "migrate")
-        self._airflow("pools", "set", "gpu", "1", "Replays: one at a time on each device")
 
     def start(self, extra: Mapping[str, str]) -> None:
         """Start the four processes and wait until the API answers; `extra` joins their environment.
@@ -131,6 +130,11 @@ class AirflowStack:
         for name, seconds in (("api-server", _READY_SECONDS), ("scheduler", _READY_SECONDS)):
             ready = self._is_up if name == "api-server" else self._is_scheduling
             processes.wait_until(self.home, name, ready, seconds=seconds, what=f"Airflow's {name}")
+        # without a GPU a replay keeps one core busy
+        pool = {"name": "gpu", "slots": os.cpu_count() or 1, "description": "Replays that run at the same time"}
+        answer = self._request("POST", "/api/v2/pools", pool)
+        if answer.status_code not in (201, 409):  # 409: it is there from an earlier start
+            raise EmbeddedStackError(f"Airflow refused the pool gpu: {answer.status_code} {answer.text}")
 
     def backfill(self, dag: str, start: datetime, end: datetime) -> None:
         """Ask for the windows whose partition lies in ``[start, end]``; those that have a run already stay as they are.
