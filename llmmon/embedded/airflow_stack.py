@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -188,9 +189,18 @@ class AirflowStack:
 
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         login = {"username": "admin", "password": stack_home.secrets(self.home)["admin"]}
-        with httpx.Client(base_url=self.url, timeout=30) as client:
-            token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
-            return client.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
+        for patience in (3, 10, 0):
+            try:
+                with httpx.Client(base_url=self.url, timeout=60) as client:
+                    token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
+                    return client.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
+            except httpx.HTTPError as error:
+                refused = error
+                time.sleep(patience)
+        raise EmbeddedStackError(
+            f"Airflow's API server does not answer {method} {path}: {refused}; its log is "
+            f"{processes.log_file(self.home, 'api-server')}"
+        )
 
     def _is_up(self) -> bool:
         try:

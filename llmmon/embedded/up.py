@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 from rich.console import Console
 
 from llmmon.config import Config, load_config
@@ -110,6 +111,9 @@ def _start(console: Console, config: Config, home: Path, airflow: AirflowStack) 
         processes.wait_until(
             home, "dag-processor", lambda: airflow.dags() >= _DAGS, seconds=180, what="the DAGs, parsed by Airflow,"
         )
+    if "endpoint" in processes.names(home):
+        with step("demo model served"):
+            processes.wait_until(home, "endpoint", _is_serving, seconds=180, what="the demo's model server")
     return Database(stack_home.url(home, "llmmon_app", "llmmon")), airflow
 
 
@@ -141,6 +145,13 @@ def _start_helpers(config: Config, home: Path, environment: dict[str, str]) -> d
         extra["LLMMON_ENDPOINT"] = {"conn_type": "http", "host": "127.0.0.1", "port": port, "password": "demo"}
         return {**_variables(extra), "LLMMON_DEMO_ENDPOINT": f"http://127.0.0.1:{port}/v1"}
     return _variables(extra)
+
+
+def _is_serving() -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{stack_home.port('endpoint', 8765)}/health", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def _variables(connections: dict[str, Any]) -> dict[str, str]:

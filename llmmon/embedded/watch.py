@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from llmmon.config import Config
 from llmmon.embedded import home as stack_home
 from llmmon.embedded import processes
-from llmmon.embedded.airflow_stack import COMPONENTS, AirflowStack
+from llmmon.embedded.airflow_stack import AirflowStack
 from llmmon.embedded.postgres import Postgres
-from llmmon.errors import EmbeddedStackError
+from llmmon.errors import EmbeddedStackError, StoreError
 from llmmon.store.database import Database, fetch
 
 _STAGES: Final = ("ingest", "sample", "replay", "score", "measure", "detect")
@@ -24,6 +24,8 @@ _QUERIES: Final = (
     "SELECT * FROM compliance.model_and_config_changes;",
 )
 _PATIENCE_SECONDS: Final = 1800
+_NUDGE_SECONDS: Final = 300
+_TELL_SECONDS: Final = 30
 
 
 def follow(console: Console, database: Database, config: Config, airflow: AirflowStack, *, since: float) -> None:
@@ -32,7 +34,7 @@ def follow(console: Console, database: Database, config: Config, airflow: Airflo
     Raises
     ------
     EmbeddedStackError
-        When a process of Airflow ends, or nothing moves any more for half an hour.
+        When a process of the stack ends, or nothing moves any more for half an hour.
     """
     names = list(config.deployments)
     total = sum(
@@ -43,38 +45,51 @@ def follow(console: Console, database: Database, config: Config, airflow: Airflo
     columns = (TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bars:
         tasks = {stage: bars.add_task(stage, total=total) for stage in (*_STAGES, "report")}
-        first_alert: float | None = None
-        reports_asked = False
+        first_alert = reports_asked = False
         last: tuple[Any, ...] = ()
-        moved = time.monotonic()
+        moved = told = nudged = time.monotonic()
         while True:
-            with database.transaction() as connection:
-                done = {row.stage: row.n for row in fetch(connection, "progress/stages", {"deployments": names})}
-                outbox = fetch(connection, "progress/outbox")[0]
+            done, outbox = _progress(database, names, airflow.home)
             for stage in _STAGES:
                 bars.update(tasks[stage], completed=done.get(stage, 0))
             bars.update(tasks["report"], completed=outbox.n_reports)
-            if outbox.n_alerts and first_alert is None:
-                first_alert = time.monotonic() - since
-                console.print(f"first alert after {first_alert:.0f} s")
+            if outbox.n_alerts and not first_alert:
+                first_alert = True
+                console.print(f"first alert after {time.monotonic() - since:.0f} s")
             finished = all(done.get(stage, 0) >= total for stage in _STAGES)
             if finished and not reports_asked:
                 airflow.trigger("report")
                 reports_asked = True
             if finished and not outbox.n_pending and outbox.n_reports >= total:
                 break
-            state = (tuple(done.items()), tuple(outbox))
-            moved, last = (moved, last) if state == last else (time.monotonic(), state)
+            now, state = time.monotonic(), (tuple(done.items()), tuple(outbox))
+            moved, last = (moved, last) if state == last else (now, state)
+            if now - told > _TELL_SECONDS and not console.is_terminal:
+                told = now
+                console.print(", ".join(f"{stage} {done.get(stage, 0)}/{total}" for stage in _STAGES))
+            if now - max(moved, nudged) > _NUDGE_SECONDS:
+                nudged = now
+                airflow.trigger("maintain")  # emits what was missed
             _require_progress(airflow.home, moved)
             time.sleep(1)
     console.print(f"{total} windows through every stage after {time.monotonic() - since:.0f} s")
 
 
+def _progress(database: Database, names: list[str], home: Path) -> tuple[dict[str, int], Any]:
+    try:
+        with database.transaction() as connection:
+            done = {row.stage: row.n for row in fetch(connection, "progress/stages", {"deployments": names})}
+            return done, fetch(connection, "progress/outbox")[0]
+    except StoreError:
+        _require_progress(home, time.monotonic())
+        raise
+
+
 def _require_progress(home: Path, moved: float) -> None:
-    for name in COMPONENTS:
+    for name in processes.names(home):
         if not processes.is_running(home, name):
             raise EmbeddedStackError(
-                f"Airflow's {name} ended; `make up` starts it again. The end of {processes.log_file(home, name)}:\n"
+                f"{name} ended; `make up` starts it again. The end of {processes.log_file(home, name)}:\n"
                 f"{processes.last_lines(home, name)}"
             )
     if time.monotonic() - moved > _PATIENCE_SECONDS:
