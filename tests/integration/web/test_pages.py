@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from urllib.parse import quote
 
@@ -217,3 +218,36 @@ def test_summary_feeds_the_card_on_the_home_page(site, connect):
 
     assert found[ASSISTANT] == {"name": ASSISTANT, "state": "alarmed", "n_open": 1}
     assert found[SURVEY]["state"] == "silent"
+
+
+def test_trail_is_paged_without_loss(own_site, connect_own):
+    """Following "Older events" from page to page shows each event once, newest first."""
+    with own_site.database.transaction() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO audit.event (body) SELECT jsonb_build_object('event', 'test.counted', 'actor', 'a',"
+            " 'code_version', '0', 'config_digest', '0', 'subject', 'number ' || i)::text"
+            " FROM generate_series(1, 230) AS i"
+        )
+    client = connect_own()
+    path: str | None = "/llmmon/audit?event=test.counted"
+    seen: list[int] = []
+    while path:
+        text = client.get(path).text
+        seen += [int(number) for number in re.findall(r"<bdi>number (\d+)</bdi>", text)]
+        older = re.search(r'href="([^"]+)">Older events', text)
+        path = html.unescape(older.group(1)) if older else None
+
+    assert seen == list(range(230, 0, -1))
+
+
+def test_windows_of_coverage_are_paged_without_loss(site, connect):
+    """The twelve newest windows are shown first, the others after "Older windows"."""
+    client = connect()
+    first = client.get(f"/llmmon/coverage?deployment={SURVEY}").text
+    older = re.search(r'href="([^"]+)">Older windows', first)
+    assert older
+    second = client.get(html.unescape(older.group(1))).text
+
+    starts = [re.findall(r'rowgroup" colspan="10">([^<]+?) to ', text) for text in (first, second)]
+    assert [len(found) for found in starts] == [12, 2]
+    assert len({*starts[0], *starts[1]}) == 14
