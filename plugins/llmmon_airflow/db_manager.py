@@ -31,8 +31,9 @@ class LlmmonDBManager(BaseDBManager):
         return current_revision(database())
 
     def upgradedb(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002  Airflow's signature
-        """Apply the migrations that are missing."""
-        upgrade(database().url.render_as_string(hide_password=False))
+        """Apply the migrations that are missing; with none missing, the writer's rights are enough."""
+        if not self.check_migration():
+            upgrade(database().url.render_as_string(hide_password=False))
 
     def initdb(self) -> None:
         """Create the schema."""
