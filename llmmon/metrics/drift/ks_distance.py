@@ -70,11 +70,17 @@ class KsDistance:
 
 def ks_statistic(values: Floats, weights: Floats, others: Floats, other_weights: Floats) -> float:
     """Return the largest absolute difference of the two weighted empirical distribution functions."""
-    order, other_order = np.argsort(values, kind="stable"), np.argsort(others, kind="stable")
-    first, second = values[order], others[other_order]
-    level = np.concatenate(([0.0], np.cumsum(weights[order]) / weights.sum()))
-    other_level = np.concatenate(([0.0], np.cumsum(other_weights[other_order]) / other_weights.sum()))
-    # both functions only step at a value, so the gap is largest just after one; a tie counts as one step
-    at_first = level[np.searchsorted(first, first, "right")] - other_level[np.searchsorted(second, first, "right")]
-    at_second = level[np.searchsorted(first, second, "right")] - other_level[np.searchsorted(second, second, "right")]
-    return float(max(np.abs(at_first).max(), np.abs(at_second).max()))
+    first, level = _distribution(values, weights)
+    second, other_level = _distribution(others, other_weights)
+    # each function is furthest above the other just after one of its own steps; of tied values the last step counts
+    above = level[1:] - other_level[np.searchsorted(second, first, "right")]
+    below = other_level[1:] - level[np.searchsorted(first, second, "right")]
+    return float(max(above.max(), below.max()))
+
+
+def _distribution(values: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Return the sorted values and the distribution function before the first and after each of them."""
+    if (weights == weights[0]).all():
+        return np.sort(values), np.arange(len(values) + 1) / len(values)
+    order = np.argsort(values, kind="stable")
+    return values[order], np.concatenate(([0.0], np.cumsum(weights[order]) / weights.sum()))
