@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmmon.detectors.e_benjamini_hochberg import reject
 from llmmon.detectors.reference_change import ReferenceChange
 from llmmon.detectors.slo_threshold import SloThreshold
 from tests.unit.detectors.streams import stream
@@ -33,7 +34,7 @@ def slo_evidence(values: np.ndarray, half_width: float) -> np.ndarray:
 def test_change_evidence_has_expectation_at_most_one_and_keeps_its_budget() -> None:
     """Under the null the mean at every window is at most 1 within error, and P(M ever >= 20) is at most 5%."""
     random = np.random.default_rng(20230627)
-    paths = np.array([change_evidence(random.normal(50, 4, 45)) for _ in range(1500)])
+    paths = np.array([change_evidence(random.normal(50, 4, 30)) for _ in range(800)])
 
     # the evidence is heavy-tailed: what exceeds 100 is cut, which can only lower the mean
     cut = np.minimum(paths, 100)
@@ -45,14 +46,14 @@ def test_change_evidence_has_expectation_at_most_one_and_keeps_its_budget() -> N
 def test_change_evidence_keeps_its_budget_over_five_hundred_windows() -> None:
     """Looked at after every one of 500 windows, at most 5% of the quiet streams ever reach 20."""
     random = np.random.default_rng(7)
-    alarms = [change_evidence(random.normal(0, 1, 500)).max() >= 20 for _ in range(60)]
+    alarms = [change_evidence(random.normal(0, 1, 500)).max() >= 20 for _ in range(40)]
     assert np.mean(alarms) <= 0.05
 
 
 def test_change_evidence_keeps_its_budget_on_rates_with_intervals() -> None:
     """Binomial rates of small windows, with their intervals, stay within the budget too."""
     random = np.random.default_rng(11)
-    rates = random.binomial(60, 0.05, size=(400, 60)) / 60
+    rates = random.binomial(60, 0.05, size=(200, 50)) / 60
     width = 1.96 * float(np.sqrt(0.05 * 0.95 / 60))
     assert np.mean([change_evidence(row, half_width=width).max() >= 20 for row in rates]) <= 0.05
 
@@ -67,6 +68,19 @@ def test_planted_shifts_are_found_within_few_windows(shift: float, within: int) 
         values[7:] += shift
         found.append(change_evidence(values).max() >= 80)
     assert np.mean(found) >= 0.9
+
+
+def test_a_deployment_of_dependent_streams_keeps_its_budget_over_its_life() -> None:
+    """When nothing changes, e-BH looked at after every window ever rejects in at most alpha of the deployments."""
+    random = np.random.default_rng(13)
+    alpha, n_deployments, n_streams = 0.2, 150, 5
+    alarmed = 0
+    for _ in range(n_deployments):
+        shared = random.normal(0, 1, 40)
+        paths = [change_evidence(shared + random.normal(0, 1, 40)) for _ in range(n_streams)]
+        looks = (dict(enumerate(values)) for values in np.array(paths).T)
+        alarmed += any(reject(look, alpha=alpha).rejected for look in looks)
+    assert alarmed / n_deployments <= alpha
 
 
 def test_slo_evidence_keeps_its_budget_at_the_limit() -> None:
