@@ -33,7 +33,13 @@ _SETTINGS: Final = {
 
 def is_ready(home: Path) -> bool:
     """Return whether the stack's server runs and takes connections."""
-    return processes.is_running(home, _NAME) and _status(data_folder(home)) == "ready"
+    pid = processes.running_pid(home, _NAME)
+    try:
+        lines = (data_folder(home) / "postmaster.pid").read_text("utf-8").splitlines()
+    except OSError:
+        return False
+    # after kill -9 the file of the dead server still says ready
+    return pid is not None and len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
 def data_folder(home: Path) -> Path:
@@ -93,7 +99,7 @@ class Postgres:
                 self.home, _NAME, [str(binaries / "postgres"), "-D", str(data), "-k", "", *options], cwd=data, who=who
             )
             while processes.is_running(self.home, _NAME) and time.monotonic() < end:
-                if _status(data) == "ready":
+                if is_ready(self.home):
                     return
                 time.sleep(0.1)
             # after a kill -9 its old children may still hold the shared memory for a moment
@@ -162,11 +168,3 @@ def require_free_port(port: int, what: str, variable: str) -> None:
                 f"the port 127.0.0.1:{port} that {what} needs is taken; stop the program that uses it, "
                 f"or choose another: {variable}=<port> make up"
             ) from None
-
-
-def _status(data: Path) -> str | None:
-    try:
-        lines = (data / "postmaster.pid").read_text("utf-8").splitlines()
-    except OSError:
-        return None
-    return lines[7].strip() if len(lines) > 7 else None

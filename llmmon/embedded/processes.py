@@ -77,8 +77,16 @@ def start(
 
 def is_running(home: Path, name: str) -> bool:
     """Return whether the process that was started as `name` is still alive."""
+    return running_pid(home, name) is not None
+
+
+def running_pid(home: Path, name: str) -> int | None:
+    """Return the pid of the process that was started as `name`, None when it has ended."""
     process = _process(home, name)
-    return process is not None and process.status() != psutil.STATUS_ZOMBIE
+    with suppress(psutil.NoSuchProcess):
+        if process is not None and process.status() != psutil.STATUS_ZOMBIE:
+            return process.pid
+    return None
 
 
 def names(home: Path) -> list[str]:
