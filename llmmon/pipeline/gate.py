@@ -183,5 +183,6 @@ def _great_expectations() -> Any:
     logger.setLevel(logging.WARNING)  # it says hundreds of things at import
     import great_expectations
 
-    logger.setLevel(logging.WARNING)  # which its import has undone
+    for name in ("", ".data_context.types.base"):  # which its import has undone
+        logging.getLogger(f"great_expectations{name}").setLevel(logging.WARNING)
     return great_expectations
