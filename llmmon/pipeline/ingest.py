@@ -6,6 +6,7 @@ import hashlib
 import logging
 import time
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from llmmon.audit.event import body
@@ -17,7 +18,7 @@ from llmmon.sources.base import RawBatch, Source, sources
 from llmmon.store import audit
 from llmmon.store.coverage import StageCount, close_stage, lock_accounts
 from llmmon.store.database import Database
-from llmmon.store.ingest import BadRow, Batch, hold, load, position
+from llmmon.store.ingest import BadRow, Batch, Loaded, hold, load, position
 from llmmon.store.request_log import count_requests
 
 _log = logging.getLogger(__name__)
@@ -72,19 +73,12 @@ def ingest_source(database: Database, config: Config, source: str) -> IngestResu
         raise ConfigError(f"sources: no {source!r} in llmmon.toml; there are: {', '.join(config.sources)}")
     settings = config.sources[source]
     reader = settings.read.create(sources, where=f"sources.{source}.read")
-    result = IngestResult(source=source)
-    started = time.monotonic()
-    while True:
-        begin = position(database, source)
-        for raw in reader.read(begin, max_rows=settings.max_rows_per_batch):
-            loaded = _ingest_batch(database, config, source, reader, raw, begin)
-            if loaded is None:
-                break  # another loader was faster; go on behind it
-            result, begin = _add(result, loaded), raw.position
-            rate = result.n_in / max(time.monotonic() - started, 1e-9)
-            _log.info("%s: %d rows in, %d new, %.0f rows/s", source, result.n_in, result.n_new, rate)
-        else:
-            break
+    work = _Work(database=database, config=config, source=source)
+    # parsing and loading take turns on two batches: while Postgres takes one, the next is read
+    with ThreadPoolExecutor(1, thread_name_prefix="llmmon-load") as pool:
+        while not _read_to_end(work, reader, settings.max_rows_per_batch, pool):
+            _log.info("%s: another loader was faster; going on behind it", source)
+    result = work.result
     if result.unwatched:
         told = ", ".join(f"{name} {n}" for name, n in sorted(result.unwatched.items())[:10])
         _log.warning("%s: stored but not watched, because llmmon.toml names no such deployment: %s", source, told)
@@ -104,36 +98,81 @@ def finish_ingest(database: Database, config: Config, deployment: str, window: W
     return IngestAccount(deployment=deployment, window=str(window), n_requests=n)
 
 
-def _ingest_batch(
-    database: Database, config: Config, source: str, reader: Source, raw: RawBatch, begin: Json | None
-) -> IngestResult | None:
-    batch = _parse(reader, source, raw, begin, config.digest)
-    where = f"sources.{source}.gate"
-    checked = gate.check(batch.requests, len(batch.bad), config.sources[source].gate, where=where)
-    batch = replace(batch, gate=checked.result)
-    for warning in checked.warnings:
-        _log.warning("%s: %s", source, warning)
-    if checked.failures:
-        batch_id = hold(database, batch, checked.failures)
-        raise GateError(
-            f"source {source}: a batch of {batch.n_in} rows was held back (llmmon.ingest_batch {batch_id}): "
-            f"{'; '.join(checked.failures)}. Nothing of it is loaded. Repair the log or change {where} in "
-            "llmmon.toml, then ingest again"
+@dataclass(kw_only=True, slots=True)
+class _Work:
+    """One ingest on its way."""
+
+    database: Database
+    config: Config
+    source: str
+    result: IngestResult = field(init=False)
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.result = IngestResult(source=self.source)
+
+    def settle(self, batch: Batch, loading: Future[Loaded | None]) -> bool:
+        """Wait for a batch and count it; False when another loader was faster."""
+        loaded = loading.result()
+        if loaded is None:
+            return False
+        deployments = self.config.deployments
+        watched = {name for name, deployment in deployments.items() if deployment.source == self.source}
+        total = self.result
+        self.result = replace(
+            total,
+            n_batches=total.n_batches + 1,
+            n_in=total.n_in + batch.n_in,
+            n_new=total.n_new + loaded.n_new,
+            n_dup=total.n_dup + loaded.n_dup,
+            n_bad=total.n_bad + len(batch.bad),
+            n_dirty_windows=total.n_dirty_windows + loaded.n_dirty_windows,
+            unwatched=dict(
+                Counter(total.unwatched)
+                + Counter(request.deployment for request in batch.requests if request.deployment not in watched)
+            ),
         )
-    loaded = load(database, batch)
-    if loaded is None:
-        return None
-    watched = {name for name, deployment in config.deployments.items() if deployment.source == source}
-    unwatched = Counter(request.deployment for request in batch.requests if request.deployment not in watched)
-    return IngestResult(
-        source=source,
-        n_batches=1,
-        n_in=batch.n_in,
-        n_new=loaded.n_new,
-        n_dup=loaded.n_dup,
-        n_bad=len(batch.bad),
-        n_dirty_windows=loaded.n_dirty_windows,
-        unwatched=dict(unwatched),
+        rate = self.result.n_in / max(time.monotonic() - self.started, 1e-9)
+        _log.info("%s: %d rows in, %d new, %.0f rows/s", self.source, self.result.n_in, self.result.n_new, rate)
+        return True
+
+
+def _read_to_end(work: _Work, reader: Source, max_rows: int, pool: ThreadPoolExecutor) -> bool:
+    """Load what comes after the cursor; False when another loader moved it meanwhile."""
+    begin = position(work.database, work.source)
+    loading: tuple[Batch, Future[Loaded | None]] | None = None
+    try:
+        for raw in reader.read(begin, max_rows=max_rows):
+            batch, checked = _prepare(work, reader, raw, begin)
+            if loading is not None and not work.settle(*loading):
+                loading = None
+                return False
+            loading = None
+            if checked.failures:
+                raise _held(work, batch, checked)
+            loading = (batch, pool.submit(load, work.database, batch))
+            begin = raw.position
+    finally:
+        # what was handed to Postgres is counted also when the source breaks behind it
+        settled = loading is None or work.settle(*loading)
+    return settled
+
+
+def _prepare(work: _Work, reader: Source, raw: RawBatch, begin: Json | None) -> tuple[Batch, gate.GateResult]:
+    batch = _parse(reader, work.source, raw, begin, work.config.digest)
+    limits = work.config.sources[work.source].gate
+    checked = gate.check(batch.requests, len(batch.bad), limits, where=f"sources.{work.source}.gate")
+    for warning in checked.warnings:
+        _log.warning("%s: %s", work.source, warning)
+    return replace(batch, gate=checked.result), checked
+
+
+def _held(work: _Work, batch: Batch, checked: gate.GateResult) -> GateError:
+    batch_id = hold(work.database, batch, checked.failures)
+    return GateError(
+        f"source {work.source}: a batch of {batch.n_in} rows was held back (llmmon.ingest_batch {batch_id}): "
+        f"{'; '.join(checked.failures)}. Nothing of it is loaded. Repair the log or change "
+        f"sources.{work.source}.gate in llmmon.toml, then ingest again"
     )
 
 
@@ -163,13 +202,4 @@ def _parse(reader: Source, source: str, raw: RawBatch, begin: Json | None, confi
         raw_digest=digest.digest(),
         gate=None,
         config_digest=config_digest,
-    )
-
-
-def _add(total: IngestResult, part: IngestResult) -> IngestResult:
-    counts = ("n_batches", "n_in", "n_new", "n_dup", "n_bad", "n_dirty_windows")
-    return replace(
-        total,
-        **{name: getattr(total, name) + getattr(part, name) for name in counts},
-        unwatched=dict(Counter(total.unwatched) + Counter(part.unwatched)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from llmmon.errors import BadRowError
 from llmmon.model import RequestLog
@@ -115,8 +115,7 @@ class OpenaiJsonl:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     text: str | None = None
     model: str | None = None
     finish_reason: str | None = None

@@ -24,6 +24,8 @@ _YEARS: Final = range(2000, 2101)
 
 def name(value: Any, field: str) -> str | None:
     """Return a short text that is grouped and indexed by; numbers become text, empty is absent."""
+    if value is None or (type(value) is str and 0 < len(value) <= _MAX_NAME):
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     found = text(value, field)
