@@ -12,6 +12,7 @@ from llmmon.config import load_config
 from llmmon.embedded import home
 from llmmon.embedded import up as local_stack
 from llmmon.errors import ConfigError
+from llmmon.store.grants import check_grants
 from llmmon.store.migrate import upgrade
 
 
@@ -35,7 +36,9 @@ def init(config_path: Path, database_url: str | None) -> None:
         click.echo("no database given: pass --database, or let `llmmon up` start a local one")
         return
     upgrade(url)
-    click.echo(f"{context.open_database(url)}: schema is up to date")
+    database = context.open_database(url)
+    check_grants(database)
+    click.echo(f"{database}: the schema is this version's, and every role has the rights it should have")
 
 
 @click.command()

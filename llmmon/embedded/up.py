@@ -25,6 +25,7 @@ from llmmon.embedded.postgres import Postgres, require_free_port
 from llmmon.embedded.watch import follow, tell
 from llmmon.errors import ConfigError
 from llmmon.store.database import Database
+from llmmon.store.grants import check_grants
 from llmmon.store.migrate import upgrade
 from llmmon.store.roles import GroupRole, create_login
 
@@ -101,6 +102,7 @@ def _start(console: Console, config: Config, home: Path, airflow: AirflowStack) 
             for login, group in _LOGINS.items():
                 create_login(connection, login, secrets[login], member_of=group)
             create_login(connection, "airflow", secrets["airflow"], member_of=None)
+        check_grants(admin)
         admin.engine.dispose()
         server.create_database("airflow", owner="airflow")
         airflow.migrate()
