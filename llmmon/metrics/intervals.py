@@ -15,6 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 Z: Final = 1.959963984540054
 """Standard normal quantile of a 95% interval."""
+_NOTHING: Final = "no finite value"
 
 
 def effective_n(weights: Floats) -> float:
@@ -79,10 +80,12 @@ def mean_estimate(
     """
     numbers, given = finite(values, weights)
     n = len(numbers)
+    if not n:
+        return Estimate.absent(_NOTHING, detail=detail)
     mean = float((numbers * given).sum() / given.sum())
     size = effective_n(given)
     notes = dict(detail or {})
-    if n and not np.all(given == given[0]):
+    if not np.all(given == given[0]):
         notes["effective_n"] = round(size, 3)
     if may_be_rate and np.isin(numbers, (0.0, 1.0)).all():
         low, high = wilson(mean, size)
@@ -112,6 +115,8 @@ def quantile_estimate(values: Any, quantile: float, weights: Any = None) -> Esti
     """
     numbers, given = finite(values, weights)
     n = len(numbers)
+    if not n:
+        return Estimate.absent(_NOTHING)
     if np.all(given == given[0]):
         from scipy.special import bdtr
 
@@ -125,8 +130,9 @@ def quantile_estimate(values: Any, quantile: float, weights: Any = None) -> Esti
         bounds = wilson(quantile, effective_n(given))
         low_rank = int(np.searchsorted(level, bounds[0])) + (1 if level[0] < bounds[0] else 0)
         high_rank = int(np.searchsorted(level, bounds[1])) + 1 if level[-2:-1].sum() >= bounds[1] else n + 1
-    low = float(numbers[low_rank - 1]) if low_rank >= 1 else None
-    high = float(numbers[high_rank - 1]) if high_rank <= n else None
+    # the value interpolates between rows, which at very small n can lie outside the bounds
+    low = min(value, float(numbers[low_rank - 1])) if low_rank >= 1 else None
+    high = max(value, float(numbers[high_rank - 1])) if high_rank <= n else None
     missing = [name for name, bound in (("lower", low), ("upper", high)) if bound is None]
     reason = f"{n} rows are too few for the {' and '.join(missing)} bound of this quantile" if missing else None
     return Estimate(value=value, n=n, low=low, high=high, reason=reason, detail={"interval": "order statistics"})

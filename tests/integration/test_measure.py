@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from llmmon.config import Config
-from llmmon.model import Provenance, ReplayItem, Response, Window
+from llmmon.errors import ConfigError
+from llmmon.metrics.base import WindowData, metrics
+from llmmon.model import Estimate, Provenance, ReplayItem, Response, Scorable, Score, Window
 from llmmon.pipeline.draw_sample import draw_sample
 from llmmon.pipeline.ingest import finish_ingest, ingest_source
 from llmmon.pipeline.measure import measure
 from llmmon.pipeline.score_responses import score_responses
+from llmmon.scorers.base import scorers
 from llmmon.store.coverage import is_done
 from llmmon.store.database import Database, fetch
 from llmmon.store.measurement import latest_measurements
@@ -234,3 +238,69 @@ def test_the_account_of_scoring_closes(database: Database, config: Callable[...,
             "SELECT state, n, probability FROM llmmon.coverage WHERE stage = 'score' ORDER BY state"
         ).all()
     assert [tuple(row) for row in rows] == [("done", 4, None), ("sampled_out", 20, pytest.approx(4 / 24))]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BreaksOnThree:
+    """A scorer and metric that cannot cope with some data."""
+
+    plugin_name: ClassVar[str] = "breaks"
+    unit: ClassVar[str] = "x"
+    direction: ClassVar[str] = "neither"
+    version: ClassVar[int] = 1
+    needs_reference: ClassVar[bool] = False
+
+    def score(self, response: Scorable) -> Score:
+        """Raise over one answer."""
+        if response.text == "No, 3 is not.":
+            raise ValueError("three")
+        return Score(value=1.0)
+
+    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:
+        """Raise over every window."""
+        raise ZeroDivisionError("nothing to divide by")
+
+
+def test_one_broken_judgement_and_one_broken_metric_leave_the_others_alone(
+    database: Database,
+    loaded: Config,
+    config: Callable[..., Config],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A scorer that raises fails one request, a metric that raises is absent, both with a reason; all else goes on."""
+    monkeypatch.setitem(scorers._classes, "breaks", BreaksOnThree)
+    monkeypatch.setitem(metrics._classes, "breaks", BreaksOnThree)
+    text = TOML.replace(
+        "[deployments.assistant.monitors]", 'odd = {judge = "breaks"}\n[deployments.assistant.monitors]'
+    )
+    broken = config(text, extra='broken = {metric = "breaks", min_effect = 1}\n')
+    result = score_responses(database, broken, "assistant", FIVE)
+    assert (result.n_failed, result.n_done) == (1, 23)
+    measure(database, broken, "assistant", FIVE)
+    found = {monitor: estimate for monitor, segment, _, estimate, _ in _table(database) if segment == "all"}
+    assert found["broken"].reason == "the metric failed: ZeroDivisionError: nothing to divide by"
+    assert found["refusals"].n == 24
+    with database.transaction() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT state, reason, n FROM llmmon.coverage WHERE stage = 'score' ORDER BY state"
+        ).all()
+    assert [tuple(row) for row in rows] == [("done", "", 23), ("failed", "odd: ValueError", 1)]
+
+
+def test_an_unknown_segment_is_a_configuration_error(
+    database: Database, loaded: Config, config: Callable[..., Config]
+) -> None:
+    """A dimension that no request has is refused with its place and the dimensions there are."""
+    wrong = config(TOML.replace('segments = ["route"]', 'segments = ["colour"]'))
+    with pytest.raises(ConfigError, match=r"monitors.refusals.segments: no field 'colour'; expected one of route"):
+        measure(database, wrong, "assistant", FIVE)
+
+
+def test_a_window_without_requests_is_measured_as_empty(database: Database, loaded: Config) -> None:
+    """An empty window closes its accounts and gives reasons, not zeros."""
+    empty = Window.parse("2023-06-27T12:00", hours=1)
+    assert score_responses(database, loaded, "assistant", empty).n_requests == 0
+    measure(database, loaded, "assistant", empty)
+    found = {monitor: estimate for monitor, *_, estimate, _ in _table(database)}
+    assert found["p50"].value is None
+    assert found["refusals"].reason is not None

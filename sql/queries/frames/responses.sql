@@ -1,6 +1,9 @@
--- The replays of one deployment over one stretch of time, for metrics.
+-- The replays of one deployment over one stretch of time, for metrics. The latency of a whole batch is nobody's latency.
 SELECT response.request_key, response.lane, response.variant, response.repeat, response.response_text AS text,
-       response.reason, response.ttft_ms, response.latency_ms, response.n_output_tokens, response.mean_logprob,
+       response.reason,
+       CASE WHEN response.detail ->> 'latency_of' = 'batch' THEN NULL ELSE response.ttft_ms END    AS ttft_ms,
+       CASE WHEN response.detail ->> 'latency_of' = 'batch' THEN NULL ELSE response.latency_ms END AS latency_ms,
+       response.n_output_tokens, response.mean_logprob,
        response.logged_mean_logprob, sample.probability, response.change
   FROM llmmon.response
   JOIN llmmon.sample USING (sample_id)
