@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.result import Result, Row, best_seconds
-from llmmon.backends.local_model import LoadedModel, load
+from llmmon.backends.local_model import LoadedModel, load, use_threads
 from llmmon.backends.local_transformers import Transformers
 from llmmon.backends.prompt import chat_turns
 from llmmon.demo.paths import logs_folder, model_folder
@@ -16,11 +16,12 @@ from llmmon.sources.base import sources
 
 SUMMARY = "greedy replay tokens/s: one by one, llmmon's token-budget batches, transformers' continuous batching"
 
-Answers = dict[int, tuple[int, ...]]
+Answers = dict[int, tuple[str, int]]
+"""Text and number of tokens by item."""
 
 
-def run(prompts: int = 64, new_tokens: int = 32, rounds: int = 2, model: str = "") -> Result:
-    """Answer the same prompts in every way; the tokens are compared with those of one by one.
+def run(prompts: int = 32, new_tokens: int = 32, rounds: int = 2, threads: int = 1, model: str = "") -> Result:
+    """Answer the same prompts in every way; the texts are compared with those of one by one.
 
     Parameters
     ----------
@@ -30,6 +31,8 @@ def run(prompts: int = 64, new_tokens: int = 32, rounds: int = 2, model: str = "
         Longest answer.
     rounds : int
         Runs of each way; the best counts. Loading the model is not timed.
+    threads : int
+        CPU threads of torch, the same for all ways.
     model : str
         Folder of another model; empty: the demo's.
     """
@@ -37,12 +40,13 @@ def run(prompts: int = 64, new_tokens: int = 32, rounds: int = 2, model: str = "
     folder = model or str(model_folder())
     items = _items(prompts)
     loaded = load(folder, None, "auto", "auto")
+    use_threads(threads)
     ways: list[tuple[str, Callable[[], Answers], str]] = [
-        ("one by one", lambda: _llmmon(folder, items, new_tokens, loaded, budget=1), "a batch of one, as an API would"),
+        ("one by one", lambda: _llmmon(folder, items, new_tokens, budget=1), "a batch of one, as an API would"),
         ("arrival order, 16 rows", lambda: _padded(loaded, items, new_tokens, 16), "generate() on left-padded rows"),
         (
             "llmmon, token budget",
-            lambda: _llmmon(folder, items, new_tokens, loaded, budget=16_384),
+            lambda: _llmmon(folder, items, new_tokens, budget=16_384),
             "sorted by length; log-probabilities and seeds of each row included",
         ),
     ]
@@ -51,7 +55,7 @@ def run(prompts: int = 64, new_tokens: int = 32, rounds: int = 2, model: str = "
         (
             "transformers continuous",
             lambda: _continuous(continuous, items, new_tokens),
-            "generate_batch() of transformers",
+            "generate_batch(), its set-up included",
         )
     )
     rows = []
@@ -64,8 +68,8 @@ def run(prompts: int = 64, new_tokens: int = 32, rounds: int = 2, model: str = "
             rows.append(Row(way=way, value=None, note=f"did not run here: {type(error).__name__}: {str(error)[:120]}"))
             continue
         expected = expected or found
-        n_equal = sum(found[key] == tokens for key, tokens in expected.items())
-        n_tokens = sum(map(len, found.values()))
+        n_equal = sum(found[key][0] == text for key, (text, _) in expected.items())
+        n_tokens = sum(n for _, n in found.values())
         note = f"{note}; {n_equal} of {len(items)} answers equal, {n_tokens} tokens"
         rows.append(Row(way=way, value=n_tokens / seconds, note=note))
     lengths = [len(loaded.prompt_tokens(chat_turns(item))) for item in items]
@@ -74,6 +78,7 @@ def run(prompts: int = 64, new_tokens: int = 32, rounds: int = 2, model: str = "
         "prompt_tokens": f"{min(lengths)}-{max(lengths)}",
         "new_tokens": new_tokens,
         "rounds": rounds,
+        "threads": threads,
         "device": loaded.device,
         "parameters": f"{loaded.model.num_parameters() / 1e6:.1f}M",
     }
@@ -101,13 +106,13 @@ def _items(n: int) -> list[ReplayItem]:
     ]
 
 
-def _llmmon(folder: str, items: Sequence[ReplayItem], new_tokens: int, loaded: LoadedModel, *, budget: int) -> Answers:
+def _llmmon(folder: str, items: Sequence[ReplayItem], new_tokens: int, *, budget: int) -> Answers:
     backend = Transformers(model=folder, max_new_tokens=new_tokens, token_budget=budget)
     answers = {}
     for response in backend.generate(items):
-        if response.text is None:
+        if response.text is None or response.n_output_tokens is None:
             raise ValueError(f"item {response.item.sample_id}: {response.reason}")
-        answers[response.item.sample_id] = tuple(loaded.text_tokens(response.text))
+        answers[response.item.sample_id] = (response.text, response.n_output_tokens)
     return answers
 
 
@@ -127,7 +132,7 @@ def _padded(loaded: LoadedModel, items: Sequence[ReplayItem], new_tokens: int, r
             generation_config=_greedy(loaded, new_tokens),
         )
         for item, row in zip(batch, output[:, width:].tolist(), strict=True):
-            answers[item.sample_id] = _text_tokens(loaded, row)
+            answers[item.sample_id] = _text(loaded, row)
     return answers
 
 
@@ -139,8 +144,7 @@ def _continuous(loaded: LoadedModel, items: Sequence[ReplayItem], new_tokens: in
         raise RuntimeError(f"{len(found)} of {len(items)} answers; {failed[:1]}")
     by_prompt = {tuple(output.prompt_ids): output.generated_tokens for output in found.values()}
     return {
-        item.sample_id: _text_tokens(loaded, by_prompt[tuple(prompt)])
-        for item, prompt in zip(items, prompts, strict=True)
+        item.sample_id: _text(loaded, by_prompt[tuple(prompt)]) for item, prompt in zip(items, prompts, strict=True)
     }
 
 
@@ -152,7 +156,6 @@ def _greedy(loaded: LoadedModel, new_tokens: int) -> Any:
     )
 
 
-def _text_tokens(loaded: LoadedModel, tokens: Sequence[int]) -> tuple[int, ...]:
-    """Return an answer's tokens as those of its text, so that all ways are counted alike."""
+def _text(loaded: LoadedModel, tokens: Sequence[int]) -> tuple[str, int]:
     end = next((place for place, token in enumerate(tokens) if token in loaded.eos), len(tokens))
-    return tuple(loaded.text_tokens(loaded.tokenizer.decode(tokens[:end], skip_special_tokens=True)))
+    return loaded.tokenizer.decode(tokens[:end], skip_special_tokens=True), end

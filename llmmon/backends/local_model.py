@@ -136,3 +136,10 @@ def load(model: str, revision: str | None, device: str, dtype: str) -> LoadedMod
         eos=eos,
         pad=pad,
     )
+
+
+def use_threads(n: int) -> None:
+    """Let torch use `n` CPU threads in this process."""
+    import torch
+
+    torch.set_num_threads(n)

@@ -11,7 +11,16 @@ from typing import Any, ClassVar
 
 from llmmon.backends.base import backends
 from llmmon.backends.decoding import Generated, generate, in_batches, mean_logprobs
-from llmmon.backends.local_model import COMMIT, DEVICES, DTYPES, HUB_ID, LoadedModel, load, weights_revision
+from llmmon.backends.local_model import (
+    COMMIT,
+    DEVICES,
+    DTYPES,
+    HUB_ID,
+    LoadedModel,
+    load,
+    use_threads,
+    weights_revision,
+)
 from llmmon.backends.prompt import chat_turns
 from llmmon.errors import ModelNotFoundError
 from llmmon.model import ReplayItem, Response
@@ -51,6 +60,9 @@ class Transformers:
         Tokens in one batch: rows times the longest prompt and its answer, padding included.
     temperature : float
         0 takes the likeliest token. A variant such as ``repeat`` may ask for another.
+    threads : int or None
+        CPU threads of torch in this process; None leaves torch's choice, one per core. A small model beside other busy
+        processes is many times faster with 1, because threads that wait for each other keep the cores.
     """
 
     plugin_name: ClassVar[str]
@@ -62,6 +74,7 @@ class Transformers:
     max_new_tokens: int = 256
     token_budget: int = 16_384
     temperature: float = 0.0
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         if self.revision is not None and not COMMIT.fullmatch(self.revision):
@@ -75,8 +88,8 @@ class Transformers:
         for name, known in (("device", DEVICES), ("dtype", DTYPES)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}")
-        for name in ("max_new_tokens", "token_budget"):
-            if getattr(self, name) < 1:
+        for name in ("max_new_tokens", "token_budget", "threads"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
         if not 0 <= self.temperature <= 2:
             raise ValueError(f"temperature is {self.temperature}; expected 0 to 2")
@@ -105,6 +118,8 @@ class Transformers:
         if self.revision is None and not Path(self.model).is_dir():
             raise ModelNotFoundError(f"model = {self.model!r}: no such folder; set `model` to where the weights are")
         loaded = load(self.model, self.revision, self.device, self.dtype)
+        if self.threads is not None:
+            use_threads(self.threads)
         prompts = []
         for item in items:
             prompt = self._prompt(loaded, item)

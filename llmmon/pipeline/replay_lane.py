@@ -43,7 +43,7 @@ class LaneRun:
         self.counts: Counter[str] = Counter()
         self._database, self._config, self._window = database, config, window
         self._deployment, self._lane, self._backend = deployment, lane, backend
-        self._started = self._kept_at = time.monotonic()
+        self._started = time.monotonic()
         self._n_items = 0
 
     def run(self, items: Sequence[ReplayItem]) -> ReplayError | None:
@@ -51,13 +51,15 @@ class LaneRun:
         self._n_items = len(items)
         waiting = {replay_key(item): item for item in items}
         chunk: list[Response] = []
+        oldest_at = self._started
         problem: ReplayError | None = None
         try:
             with closing(self._backend.generate(items)) as responses:
                 for response in responses:
+                    oldest_at = oldest_at if chunk else time.monotonic()
                     chunk.append(response)
                     del waiting[replay_key(response.item)]
-                    if len(chunk) >= CHUNK_ROWS or time.monotonic() - self._kept_at >= CHUNK_SECONDS:
+                    if len(chunk) >= CHUNK_ROWS or time.monotonic() - oldest_at >= CHUNK_SECONDS:
                         self._keep(chunk)
                         chunk = []
         except ReplayError as error:
@@ -82,7 +84,7 @@ class LaneRun:
             keep_responses(connection, self._deployment, self._window, chunk, provenance_of)
             audit.append(connection, body("responses.stored", subject, counts, config_digest=self._config.digest))
         self.counts.update(done=len(chunk) - n_failed, failed=n_failed)
-        self._kept_at = time.monotonic()
+        elapsed_s = max(time.monotonic() - self._started, 1e-9)
         n = self.counts["done"] + self.counts["failed"]
         log.info(
             "%s %s: lane %s: %d of %d replays, %d failed, %.1f/s",
@@ -92,7 +94,7 @@ class LaneRun:
             n,
             self._n_items,
             self.counts["failed"],
-            n / max(self._kept_at - self._started, 1e-9),
+            n / elapsed_s,
         )
 
     def _provenance(self, revision: str | None) -> Provenance:
