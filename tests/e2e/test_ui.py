@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from llmmon.store.database import Database, fetch
 from tests.integration.web.mounting import mount, sign_tokens
@@ -96,11 +97,9 @@ def test_page_in_a_frame_follows_airflow(address, browser_page):
     inner = page.frame_locator("#inner").locator("html")
     inner.locator("h1").wait_for()
 
-    assert "is-dark" in inner.get_attribute("class")
+    expect(inner).to_have_class(re.compile("is-dark"))
     page.evaluate("document.documentElement.classList.remove('dark')")
-    page.wait_for_function(
-        "document.querySelector('#inner').contentDocument.documentElement.classList.contains('is-light')"
-    )
+    expect(inner).to_have_class(re.compile("is-light"))
     assert complaints == []
 
 

@@ -112,6 +112,8 @@ def stream_chart(
     low, high, ticks = nice_range(numbers)
     if is_small and numbers:
         low, high = min(numbers), max(numbers)
+        missing = 0.1 * max(abs(low), abs(high)) - (high - low)  # a wiggle of a per cent should look like one
+        low, high = (low - missing / 2, high + missing / 2) if missing > 0 else (low, high)
     scale = linear(low, high, top=margin, bottom=height - margin)
 
     def label(at: float) -> str:

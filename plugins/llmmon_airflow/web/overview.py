@@ -59,6 +59,11 @@ class Budget:
     largest_e: float | None
     threshold_e: float | None
     fill: float
+    is_spent: bool
+
+    def is_dwarfed(self, row: Any) -> bool:
+        """Return whether a window's evidence would do for an alert but its change is too small to matter."""
+        return self.threshold_e is not None and row.e_value >= self.threshold_e and not row.relevant
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,7 +148,12 @@ def budget_of(row: Any) -> Budget | None:
     if largest is not None and threshold is not None and largest > 1 and threshold > 1:
         fill = min(1.0, (math.log(largest) if math.isfinite(largest) else math.inf) / math.log(threshold)) * 1000
     return Budget(
-        alpha=row.alpha, n_streams=row.n_streams, largest_e=largest, threshold_e=threshold, fill=round(fill, 1)
+        alpha=row.alpha,
+        n_streams=row.n_streams,
+        largest_e=largest,
+        threshold_e=threshold,
+        fill=round(fill, 1),
+        is_spent=row.n_alarmed > 0,
     )
 
 

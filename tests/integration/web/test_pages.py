@@ -109,7 +109,7 @@ def test_overview_tells_the_states_apart(site, connect):
     assert cards[ASSISTANT] == "alarmed"
     assert cards[SURVEY] == "silent"
     assert "112 done" in re.sub("&nbsp;", " ", text)
-    assert 'an alert needs <span class="num">200</span>' in text
+    assert 'an alert needs <span class="num">200</span> and a change that is large enough' in text
 
 
 def test_stream_shows_gap_and_reference_windows(site, connect):
