@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
+import psycopg2
 import sqlalchemy
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from llmmon.errors import StoreError, StoreUnavailableError
 from llmmon.store.statements import statement
+
+_NEXT_STEPS: Final = {  # by SQLSTATE
+    "42501": "; this login needs the role llmmon_writer, or llmmon_analyst to read",
+    "53100": "; free space where Postgres keeps its data and run this again: nothing of this step was kept",
+    "53300": "; raise max_connections of Postgres or run fewer steps at once, then run this again",
+    "55P03": "; another step holds the lock, run this again",
+    "40P01": "; another step was in the way, run this again",
+}
 
 
 class Database:
@@ -39,13 +48,22 @@ class Database:
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except OperationalError as error:
-            where = self.url.render_as_string(hide_password=True)
-            raise StoreUnavailableError(
-                f"{where}: {_first_line(error)}; is Postgres running and the URL right? `llmmon init` checks both"
-            ) from error
         except DBAPIError as error:
-            raise StoreError(f"Postgres refused: {_first_line(error)}") from error
+            raise self._in_our_words(error.orig if isinstance(error.orig, psycopg2.Error) else None) from error
+        except psycopg2.Error as error:  # COPY goes past SQLAlchemy
+            raise self._in_our_words(error) from error
+
+    def _in_our_words(self, error: psycopg2.Error | None) -> StoreError:
+        code = (error.pgcode if error else None) or ""
+        # DETAIL lines, and the first line of a data exception (class 22), can carry a row's content: not for a log
+        reason = (str(error or "").strip() or "the connection broke").splitlines()[0]
+        reason = reason.partition(': "')[0] if code.startswith("22") else reason
+        if isinstance(error, psycopg2.OperationalError) and (not code or code.startswith(("08", "57P"))):
+            where = self.url.render_as_string(hide_password=True)
+            return StoreUnavailableError(
+                f"{where}: {reason}; is Postgres running and the URL right? `llmmon init` checks both"
+            )
+        return StoreError(f"Postgres refused: {reason}{_NEXT_STEPS.get(code, '')}")
 
 
 def fetch(connection: Connection, name: str, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
@@ -73,8 +91,3 @@ def _with_driver(url: str) -> URL:
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise StoreUnavailableError(f"the database URL names {parsed.get_backend_name()!r}; llmmon needs postgresql")
     return parsed.set(drivername="postgresql+psycopg2")
-
-
-def _first_line(error: DBAPIError) -> str:
-    # the driver's DETAIL lines can carry a row's content, which must not reach a log
-    return str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
