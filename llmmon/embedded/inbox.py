@@ -74,6 +74,7 @@ def main(arguments: Any = None) -> None:
     parser.add_argument("--smtp-port", type=int, required=True)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("mail.log").setLevel(logging.WARNING)
     given.folder.mkdir(parents=True, exist_ok=True)
     mail = Controller(_Mailbox(given.folder), hostname="127.0.0.1", port=given.smtp_port, data_size_limit=_LARGEST)
     mail.start()

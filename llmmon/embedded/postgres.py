@@ -91,7 +91,8 @@ class Postgres:
             shutil.chown(data, who["user"], who["group"])
         if not (data / "PG_VERSION").exists():
             self._initialise(binaries, data, who)
-        self._require_free_port()
+        if not processes.is_running(self.home, _NAME):
+            require_free_port(self.port, "PostgreSQL", "LLMMON_POSTGRES_PORT")
         options = [f"-c{key}={value}" for key, value in {**_SETTINGS, "port": str(self.port)}.items()]
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end:
@@ -152,9 +153,6 @@ class Postgres:
             )
         if made.returncode:
             raise EmbeddedStackError(f"initdb in {data} failed: {made.stderr.strip()}")
-
-    def _require_free_port(self) -> None:
-        require_free_port(self.port, "PostgreSQL", "LLMMON_POSTGRES_PORT")
 
 
 def require_free_port(port: int, what: str, variable: str) -> None:

@@ -37,7 +37,8 @@ def notify_failure(context: Mapping[str, Any]) -> None:
         else Window.parse(key, hours=config.window_hours),
         severity="critical",
         title=f"Task {task.dag_id}.{task.task_id} failed",
-        sentence=f"{kind} in run {task.run_id} after {task.try_number} tries; its window is not finished and waits.",
+        sentence=f"{task.dag_id}.{task.task_id} failed with {kind} in run {task.run_id} after {task.try_number} tries; "
+        "its window is not finished and waits.",
         opened_at=now,
     )
     for name, plugin in config.channels.items():

@@ -1,0 +1,63 @@
+"""The DAGs run, over a real Postgres: a window end to end, a window nobody watches, and what was missed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from llmmon.config import Config
+from llmmon.store.database import Database
+from tests.conftest import SMALL_TOML
+
+LIFE = """
+active_from = 2023-06-27T05:00:00Z
+active_until = 2023-06-27T07:00:00Z
+sample = {per_window = 0}
+[deployments.assistant.scorers]
+words = {judge = "length"}
+[deployments.assistant.monitors.answer-length]
+metric = {type = "score_mean", scorer = "words"}
+min_effect = 5
+[retention]
+request_log_days = 36500
+"""
+
+
+def test_windows_go_through_the_dags(
+    airflow: Callable[..., Any],
+    config: Callable[..., Config],
+    jsonl: Callable[..., Path],
+    line: Callable[..., dict[str, Any]],
+    database: Database,
+    tmp_path: Path,
+) -> None:
+    """A window goes from log to measurement, one outside the lifetime is skipped, maintain emits the missed one."""
+    config(SMALL_TOML + LIFE)
+    jsonl([line(index * 60) for index in range(110)])
+    place = {
+        "LLMMON_DATABASE_URL": database.url.render_as_string(hide_password=False),
+        "LLMMON_CONFIG": str(tmp_path / "llmmon.toml"),
+    }
+    window = "2023-06-27T05:00:00"
+    seen = airflow(
+        "run_dags.py",
+        f"ingest={window}",
+        f"replay={window}",
+        f"measure={window}",
+        "ingest=2023-06-27T09:00:00",
+        **place,
+    )["ended"]
+    assert seen[f"ingest={window}"] == {"run": "success", "load": "success", "close": "success"}
+    assert seen[f"measure={window}"] == {"run": "success", "score": "success", "measure": "success"}
+    assert seen["ingest=2023-06-27T09:00:00"]["close"] == "skipped"
+    with database.transaction() as connection:
+        done = connection.exec_driver_sql(
+            "SELECT stage, n_requests FROM llmmon.window_stage WHERE window_start = '2023-06-27T05:00Z' ORDER BY 1"
+        ).all()
+        assert done == [("ingest", 60), ("measure", 60), ("replay", 60), ("sample", 60), ("score", 60)]
+        connection.exec_driver_sql("UPDATE llmmon.ingest_batch SET loaded_at = loaded_at - interval '1 hour'")
+
+    missed = airflow("run_dags.py", "maintain", **place)
+    assert missed["ended"]["maintain"]["reconcile"] == "success"
+    assert missed["keys"] == ["2023-06-27T06:00:00"]
