@@ -87,13 +87,15 @@ class EmbeddingDrift:
                 f"{n} texts in this window and {m} in the reference windows; {self.min_rows} are needed on both", n=n
             )
         from sklearn.feature_extraction.text import HashingVectorizer
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         vectorizer = HashingVectorizer(n_features=2**18, ngram_range=(1, 2), alternate_sign=False, dtype=np.float64)
         vectors = vectorizer.transform([*sides[0], *sides[1]])
         labels = np.repeat([1.0, -1.0], [n, m])
         # the i-th text of a side, in hash order, goes to fold i mod 5: all folds hold both sides
         folds = np.concatenate([np.arange(n) % _FOLDS, np.arange(m) % _FOLDS])
-        found = _cross_validated_auroc((vectors @ vectors.T).toarray(), labels, folds)
+        with threadpool_limits(1):  # the systems are small: more threads only wait for each other on a busy machine
+            found = _cross_validated_auroc((vectors @ vectors.T).toarray(), labels, folds)
         value = max(0.5, found)
         low, high = _interval(value, n, m)
         detail = {"n_reference": m, "field": self.field, "cross_validated": found}
