@@ -97,6 +97,7 @@ def load(model: str, revision: str | None, device: str, dtype: str) -> LoadedMod
     try:
         import torch
         import transformers
+        from safetensors import SafetensorError
     except ImportError as error:
         raise BackendUnavailableError(
             f"the transformers backend needs torch and transformers ({error}); install llmmon[gpu]"
@@ -115,7 +116,7 @@ def load(model: str, revision: str | None, device: str, dtype: str) -> LoadedMod
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(model, **options)
         loaded = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=kind, use_safetensors=True, **options)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         at = f", revision = {revision!r}" if revision else ""
         raise ModelNotFoundError(

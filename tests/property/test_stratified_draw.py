@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmmon.errors import ConfigError
@@ -43,6 +43,7 @@ def draw(rows, per_window, window=WINDOW, strata=("route",)):
     return stratified_draw(rows, deployment="d", window=window, strata=strata, per_window=per_window)
 
 
+@settings(deadline=None)
 @given(POPULATIONS, st.integers(0, 100))
 def test_sizes_are_at_least_one_at_most_all_and_sum_up(population, total):
     """Every stratum is drawn from, none beyond its size, and together they are what was asked for."""
@@ -55,6 +56,7 @@ def test_sizes_are_at_least_one_at_most_all_and_sum_up(population, total):
     assert sum(sizes.values()) == min(sum(population.values()), max(total, len(population)))
 
 
+@settings(deadline=None)
 @given(POPULATIONS, st.integers(1, 100))
 def test_shares_are_proportional(population, total):
     """A stratum holding more than one place never has more than its share rounded up."""
@@ -63,6 +65,7 @@ def test_shares_are_proportional(population, total):
         assert size <= max(1, -(-total * population[stratum] // everything))
 
 
+@settings(max_examples=30, deadline=None)
 @given(POPULATIONS, st.integers(1, 100), st.randoms())
 def test_the_draw_does_not_depend_on_the_order_of_arrival(population, per_window, random):
     """Shuffled requests give the same draws, seeds included; the weights of a stratum sum to its size."""

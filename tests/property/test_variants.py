@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmmon.model import Message, RequestLog
@@ -47,6 +47,7 @@ def sentences(draw: st.DrawFn, attribute: str) -> str:
     return " ".join(pieces) + "."
 
 
+@settings(deadline=None)
 @given(st.data(), st.sampled_from(TWO_GROUPS))
 def test_swapping_twice_gives_the_original(data: st.DataObject, attribute: str) -> None:
     """For every term of a two-group lexicon, in any case, the swap is its own inverse and does change the text."""
@@ -56,6 +57,7 @@ def test_swapping_twice_gives_the_original(data: st.DataObject, attribute: str) 
     assert swapped(attribute, once) == text
 
 
+@settings(deadline=None)
 @given(st.data(), st.sampled_from(TWO_GROUPS))
 def test_a_swap_changes_terms_and_nothing_else(data: st.DataObject, attribute: str) -> None:
     """Putting the original terms back in order restores the text: nothing else was touched."""
@@ -68,6 +70,7 @@ def test_a_swap_changes_terms_and_nothing_else(data: st.DataObject, attribute: s
     assert restored + rest == text
 
 
+@settings(deadline=None)
 @given(st.integers(1, 99))
 def test_a_stated_age_is_mirrored_and_back(age: int) -> None:
     """n becomes 100 - n with the right article, and back."""
@@ -77,6 +80,7 @@ def test_a_stated_age_is_mirrored_and_back(age: int) -> None:
     assert swapped("age", swapped("age", text)) == text
 
 
+@settings(deadline=None)
 @given(
     st.text(st.sampled_from("abcdefghij ,.?0123456789ABC[]\"'\n"), max_size=200),
     st.floats(0.01, 0.5),
