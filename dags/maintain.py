@@ -7,12 +7,12 @@ late), catches up with detection, drains the outbox, makes day partitions ahead,
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
 from llmmon_airflow import steps
-from llmmon_airflow.defaults import LOGGED, START, TAGS, default_args
+from llmmon_airflow.defaults import LOGGED, TAGS, default_args
 
 with DAG(
     dag_id="maintain",
+    # without a start date the first run waits for the next tick instead of making up for the last one
     schedule=CronTriggerTimetable("20 * * * *", timezone="UTC"),
-    start_date=START,
     catchup=False,
     max_active_runs=1,
     default_args=default_args(),

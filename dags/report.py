@@ -9,12 +9,12 @@ from datetime import timedelta
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
 from llmmon_airflow import steps
-from llmmon_airflow.defaults import START, TAGS, default_args
+from llmmon_airflow.defaults import TAGS, default_args
 
 with DAG(
     dag_id="report",
+    # without a start date the first run waits for the next tick instead of making up for the last one
     schedule=CronTriggerTimetable("40 * * * *", timezone="UTC"),
-    start_date=START,
     catchup=False,
     max_active_runs=1,
     default_args=default_args(),
