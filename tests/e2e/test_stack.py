@@ -139,7 +139,15 @@ def children(environment: dict[str, str], name: str) -> Sequence[psutil.Process]
 
 def tasks(environment: dict[str, str]) -> list[psutil.Process]:
     """Return the processes that run a task now."""
-    return [found for found in children(environment, "scheduler") if "airflow worker --" in " ".join(found.cmdline())]
+    return [found for found in children(environment, "scheduler")[1:] if "airflow worker --" in command_of(found)]
+
+
+def command_of(process: psutil.Process) -> str:
+    """Return a process's command line, empty when it has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # also the parent of ZombieProcess
+        return ""
 
 
 @pytest.mark.e2e
