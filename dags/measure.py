@@ -20,13 +20,13 @@ with DAG(
     tags=TAGS,
     doc_md=__doc__,
 ):
-
-    @task
+    # what is further on goes first: an alert early rather than many windows half-way
+    @task(priority_weight=5)
     def score() -> dict[str, object]:
         """Judge responses one at a time."""
         return steps.score()
 
-    @task(outlets=[MEASURED])
+    @task(outlets=[MEASURED], priority_weight=5)
     def measure() -> dict[str, object]:
         """Reduce the window."""
         return steps.measure()
