@@ -20,7 +20,7 @@ from llmmon.store.database import Database
 from tests.conftest import as_bytes, make_line
 
 CHECKOUT = Path(__file__).parents[2]
-HOURS = 3
+HOURS = 2
 TOML = """
 ui_url = "${LLMMON_UI_URL:-http://127.0.0.1/llmmon}"
 [sources.logs]
@@ -33,7 +33,7 @@ email = {type = "email", connection = "llmmon_smtp", to = ["on-call@example.com"
 [deployments.assistant]
 source = "logs"
 active_from = 2023-06-27T05:00:00Z
-active_until = 2023-06-27T08:00:00Z
+active_until = 2023-06-27T07:00:00Z
 reference_windows = 3
 sample = {per_window = 2}
 lanes = {reference = {backend = "reference"}}
@@ -193,7 +193,7 @@ def test_killed_parts_converge_to_the_same_tables(
         f"AIRFLOW_CONN_LLMMON_{name}": '{"host": "http://127.0.0.1:9", "port": 9}' for name in ("SLACK", "SMTP")
     }
     subprocess.run(
-        llmmon("run", "--config", config, "--database", undisturbed, "--window", "2023-06-27T05:00/2023-06-27T08:00"),
+        llmmon("run", "--config", config, "--database", undisturbed, "--window", "2023-06-27T05:00/2023-06-27T07:00"),
         env={**environment, **connections},
         cwd=tmp_path,
         capture_output=True,
