@@ -10,9 +10,10 @@ order in which windows were processed.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -82,6 +83,7 @@ class _Monitor:
     metric: Metric
     settings: MonitorConfig
     unit: str
+    value_range: tuple[float, float]
     provenance_id: int
 
 
@@ -199,7 +201,10 @@ def _monitors(connection: Connection, config: Config, deployment: str) -> list[_
             seed=getattr(metric, "seed", None),
         )
         unit, _ = unit_and_direction(settings, item, where=where)
-        found.append(_Monitor(name, metric, item, unit, remember(connection, provenance)))
+        limits = (-math.inf, math.inf)
+        if metric.unit == "score":  # a summary of scores, in their scorer's unit
+            limits = scorers.get(settings.scorers[item.metric.parameters["scorer"]].judge.type).value_range
+        found.append(_Monitor(name, metric, item, unit, limits, remember(connection, provenance)))
     return found
 
 
@@ -245,7 +250,8 @@ def _estimates(
                 yield monitor, segment, Estimate.absent(waiting, detail={PROVISIONAL: True})
                 continue
             compared = cut("reference", segment) if monitor.metric.needs_reference and frames else None
-            yield monitor, segment, _compute(monitor, cut("current", segment), compared)
+            estimate = _compute(monitor, cut("current", segment), compared)
+            yield monitor, segment, _within(estimate, monitor.value_range)
 
 
 def _segments(frames: Frames, window: Window, dimensions: Sequence[str]) -> Iterator[Segment]:
@@ -262,6 +268,16 @@ def _segments(frames: Frames, window: Window, dimensions: Sequence[str]) -> Iter
             )
         for value in values[:MAX_SEGMENTS]:
             yield Segment(dimension=dimension, value=value)
+
+
+def _within(estimate: Estimate, value_range: tuple[float, float]) -> Estimate:
+    """Cut an interval off where no value can be; Student's interval of a few bounded values reaches beyond."""
+    least, largest = value_range
+    return replace(
+        estimate,
+        low=None if estimate.low is None else max(estimate.low, least),
+        high=None if estimate.high is None else min(estimate.high, largest),
+    )
 
 
 def _compute(monitor: _Monitor, current: WindowData, reference: WindowData | None) -> Estimate:

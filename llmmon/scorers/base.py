@@ -17,6 +17,8 @@ class Scorer(Protocol):
         Of the value, such as ``probability``, ``words`` or ``0/1``.
     direction : str
         Which way is better.
+    value_range : tuple of float
+        Least and largest value there can be; an interval of a mean is cut off there.
     version : int
         Raised when the same parameters would judge differently; stored with every score.
     """
@@ -24,6 +26,7 @@ class Scorer(Protocol):
     plugin_name: ClassVar[str]
     unit: ClassVar[str]
     direction: ClassVar[Direction]
+    value_range: ClassVar[tuple[float, float]]
     version: ClassVar[int]
 
     def score(self, response: Scorable) -> Score:

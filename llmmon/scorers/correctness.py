@@ -89,6 +89,7 @@ class Correctness:
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "0/1"
     direction: ClassVar[Direction] = "higher_is_better"
+    value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     version: ClassVar[int] = 1
 
     how: How = "auto"

@@ -84,6 +84,7 @@ class Groundedness:
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "share of sentences"
     direction: ClassVar[Direction] = "higher_is_better"
+    value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     version: ClassVar[int] = 1
 
     threshold: float = 0.4

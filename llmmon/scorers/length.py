@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,6 +23,7 @@ class Length:
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "words"
     direction: ClassVar[Direction] = "neither"
+    value_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
     version: ClassVar[int] = 1
 
     def score(self, response: Scorable) -> Score:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections import Counter
@@ -49,6 +50,7 @@ class Pii:
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "items"
     direction: ClassVar[Direction] = "lower_is_better"
+    value_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
     version: ClassVar[int] = 1
 
     types: tuple[str, ...] = field(default=tuple(_RECOGNIZERS))

@@ -75,6 +75,7 @@ class Refusal:
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "0/1"
     direction: ClassVar[Direction] = "lower_is_better"
+    value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     version: ClassVar[int] = 1
 
     def score(self, response: Scorable) -> Score:

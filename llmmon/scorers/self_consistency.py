@@ -36,6 +36,7 @@ class SelfConsistency:
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "similarity"
     direction: ClassVar[Direction] = "higher_is_better"
+    value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     version: ClassVar[int] = 1
 
     min_siblings: int = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,6 +27,7 @@ class TokenUncertainty:
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "nats per token"
     direction: ClassVar[Direction] = "lower_is_better"
+    value_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
     version: ClassVar[int] = 1
 
     def score(self, response: Scorable) -> Score:

@@ -21,6 +21,7 @@ class Shouting:
     plugin_name: ClassVar[str] = "shouting"
     unit: ClassVar[str] = "share of letters"
     direction: ClassVar[Direction] = "lower_is_better"
+    value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     version: ClassVar[int] = 1
 
     min_letters: int = 1
