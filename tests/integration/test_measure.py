@@ -25,7 +25,6 @@ from llmmon.store.database import Database, fetch
 from llmmon.store.measurement import latest_measurements
 from llmmon.store.provenance import remember
 from llmmon.store.replay import keep_responses, window_samples
-from tests.conftest import make_line
 
 TOML = """
 [sources.logs]
@@ -306,44 +305,3 @@ def test_a_window_without_requests_is_measured_as_empty(database: Database, load
     found = {monitor: estimate for monitor, *_, estimate, _ in _table(database)}
     assert found["p50"].value is None
     assert found["refusals"].reason is not None
-
-
-BOUNDED = """
-[sources.logs]
-read = {type = "openai_jsonl", path = "${here}/*.jsonl"}
-[deployments.assistant]
-source = "logs"
-[deployments.assistant.scorers]
-groundedness = {judge = "groundedness"}
-[deployments.assistant.monitors.groundedness]
-metric = {type = "score_mean", scorer = "groundedness"}
-min_effect = 0.1
-"""
-
-
-def test_an_interval_stays_where_values_can_be(
-    database: Database, config: Callable[..., Config], jsonl: Callable[..., Path]
-) -> None:
-    """Student's interval of two shares reaches below 0; what is stored does not."""
-    settings = config(BOUNDED)
-    answers = ("It is red.", "It is red. It also weighs nine hundred tonnes.")
-    jsonl(
-        [
-            make_line(
-                index,
-                response={"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]},
-                context=[{"id": "a", "content": "It is red."}],
-            )
-            for index, text in enumerate(answers)
-        ]
-    )
-    window = Window.parse("2023-06-27T05:00:00", hours=1)
-    ingest_source(database, settings, "logs")
-    finish_ingest(database, settings, "assistant", window)
-    score_responses(database, settings, "assistant", window)
-    measure(database, settings, "assistant", window)
-
-    with database.transaction() as connection:
-        estimate = latest_measurements(connection, "assistant")[0].estimate
-
-    assert (estimate.value, estimate.low, estimate.high) == (0.75, 0.0, 1.0)
