@@ -182,5 +182,6 @@ def _stop_on_terminate() -> None:
     def stop(_signal: int, _frame: Any) -> None:
         raise KeyboardInterrupt
 
+    signal.signal(signal.SIGINT, stop)  # also where a shell started this in the background and had it ignored
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -35,7 +36,7 @@ def load_source(source: str) -> Counts:
     """Read what is new in one source."""
     from llmmon.pipeline.ingest import ingest_source
 
-    return dataclasses.asdict(ingest_source(database(), configuration(), source))
+    return dataclasses.asdict(ingest_source(_store(), configuration(), source))
 
 
 def close_ingest() -> Counts:
@@ -101,14 +102,14 @@ def detect() -> Counts:
     from llmmon.pipeline.detect import detect as detect_changes
 
     config = configuration()
-    return {name: _plain(detect_changes(database(), config, name)) for name in config.deployments}
+    return {name: _plain(detect_changes(_store(), config, name)) for name in config.deployments}
 
 
 def deliver() -> Counts:
     """Drain the outbox."""
     from llmmon.pipeline.deliver import deliver as drain
 
-    return dataclasses.asdict(drain(database(), configuration(), resolve_connection))
+    return dataclasses.asdict(drain(_store(), configuration(), resolve_connection))
 
 
 def render_reports() -> Counts:
@@ -116,7 +117,7 @@ def render_reports() -> Counts:
     from llmmon.pipeline.render_report import render_report
     from llmmon.store.report import windows_without_report
 
-    config, store = configuration(), database()
+    config, store = configuration(), _store()
     counts = {}
     for name in config.deployments:
         with store.transaction() as connection:
@@ -132,7 +133,7 @@ def maintain() -> Counts:
     """Make day partitions ahead, retire what is past its retention, expire windows that nobody will finish."""
     from llmmon.pipeline.maintain import maintain as keep_house
 
-    return _plain(keep_house(database(), configuration()))
+    return _plain(keep_house(_store(), configuration()))
 
 
 def unfinished_windows() -> list[str]:
@@ -146,7 +147,7 @@ def unfinished_windows() -> list[str]:
     from llmmon.pipeline.ingest import finish_ingest
     from llmmon.store import coverage
 
-    config, store = configuration(), database()
+    config, store = configuration(), _store()
     idle_since = datetime.now(UTC) - _AT_WORK
     found = set()
     for name, deployment in config.deployments.items():
@@ -165,6 +166,13 @@ def unfinished_windows() -> list[str]:
     return sorted(found)
 
 
+def _store() -> Database:
+    """Return the database; the audit trail names the running task as the one who acts there."""
+    task = get_current_context()["ti"]
+    os.environ["LLMMON_ACTOR"] = f"airflow {task.dag_id}.{task.task_id}, run {task.run_id}"
+    return database()
+
+
 def _each(step: Callable[[Database, Config, str, Window], Any], deployments: Sequence[str] | None = None) -> Counts:
     config = configuration()
     window = resolve_window(get_current_context(), config)
@@ -177,7 +185,7 @@ def _each(step: Callable[[Database, Config, str, Window], Any], deployments: Seq
         log.info("no deployment is active in window %s", window)
     counts = {}
     for name in active:
-        counts[name] = _plain(step(database(), config, name, window))
+        counts[name] = _plain(step(_store(), config, name, window))
         log.info("%s, window %s: %s", name, window.key, counts[name])
     return counts
 
