@@ -71,7 +71,9 @@ def up(config_path: Path, *, detach: bool = False) -> None:
             console.print("Everything goes on running; `make down` stops it.")
             return
         console.print("Ctrl-C stops everything.")
-        signal.pause()
+        while processes.names(home):  # until Ctrl-C here, or `llmmon down` elsewhere
+            time.sleep(1)
+        console.print("Stopped.")
     except BaseException:
         console.print("stopping ...")
         down()
