@@ -110,7 +110,7 @@ def test_every_service_comes_up_healthy(services: dict[str, Any], tmp_path: Path
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(ports["scheduler"]),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(ports["log2" if name == "gpu-worker" else "log1"]),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(ports["log3"]),
-            "HOSTNAME": name if name.endswith("worker") else socket.getfqdn(),
+            "HOSTNAME": name if name.endswith("worker") else socket.gethostname(),
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(tmp_path),
         }
@@ -134,14 +134,17 @@ def test_every_service_comes_up_healthy(services: dict[str, Any], tmp_path: Path
             command("migrate"), env=environment("migrate"), capture_output=True, text=True, check=False
         )
         assert migrated.returncode == 0, (migrated.stdout + migrated.stderr)[-4000:]
-        for name in lasting:
-            up.enter_context(running(command(name), where=tmp_path, environment=environment(name), log=name))
+        started = {
+            name: up.enter_context(running(command(name), where=tmp_path, environment=environment(name), log=name))
+            for name in lasting
+        }
         end = time.monotonic() + READY_SECONDS
         for name in lasting:
             kind, *check = [local(part) for part in services[name]["healthcheck"]["test"]]
             check = check if kind == "CMD" else ["sh", "-c", *check]
             while not healthy(check, environment(name)):
-                assert time.monotonic() < end, f"{name}: {(tmp_path / f'{name}.log').read_text()[-4000:]}"
+                alive = started[name].poll() is None and time.monotonic() < end
+                assert alive, f"{name}: {(tmp_path / f'{name}.log').read_text()[-4000:]}"
 
 
 def healthy(check: list[str], environment: dict[str, str]) -> bool:
@@ -183,16 +186,17 @@ def free_port() -> int:
 @contextmanager
 def running(
     command: list[str], *more: str, where: Path, environment: dict[str, str] | None = None, log: str = "redis"
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program in a session of its own for the length of the block."""
     with (where / f"{log}.log").open("wb") as output:
         process = subprocess.Popen(
             [*command, *more], cwd=where, env=environment, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        yield
+        yield process
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(20)
         finally:
