@@ -70,14 +70,16 @@ def up(config_path: Path, *, detach: bool = False) -> None:
         if detach:
             console.print("Everything goes on running; `make down` stops it.")
             return
+    except BaseException:
+        _stop(console)
+        raise
+    try:
         console.print("Ctrl-C stops everything.")
         while processes.names(home):  # until Ctrl-C here, or `llmmon down` elsewhere
             time.sleep(1)
-        console.print("Stopped.")
-    except BaseException:
-        console.print("stopping ...")
-        down()
-        raise
+    except KeyboardInterrupt:
+        _stop(console)
+    console.print("Stopped.")
 
 
 def down() -> None:
@@ -178,6 +180,14 @@ def _steps(console: Console) -> Callable[[str], Any]:
         console.print(f"{name}: {time.monotonic() - began:.1f} s")
 
     return step
+
+
+def _stop(console: Console) -> None:
+    for impatient in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(impatient, signal.SIG_IGN)  # a second Ctrl-C would leave half of it running
+    console.print("stopping ...")
+    down()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _stop_on_terminate() -> None:
