@@ -20,6 +20,8 @@ from llmmon.errors import EmbeddedStackError
 _STOP_SECONDS: Final = 15
 _MARK: Final = "LLMMON_STACK"
 """Every process of a stack, and whatever it starts, carries its home in this variable."""
+_KEEP_MARK: Final = {"SPT_NOENV": "1"}
+"""Airflow's processes rename themselves; without this setproctitle writes the name over the environment."""
 
 
 def log_file(home: Path, name: str) -> Path:
@@ -63,7 +65,7 @@ def start(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**(os.environ if environment is None else environment), _MARK: str(home)},
+                env={**(os.environ if environment is None else environment), _MARK: str(home), **_KEEP_MARK},
                 cwd=cwd or home,
                 start_new_session=True,  # Ctrl-C reaches llmmon, which stops its children in order
                 **(who or {}),
