@@ -169,6 +169,12 @@ class AirflowStack:
         if answer.status_code != 200:
             raise EmbeddedStackError(f"Airflow refused to run {dag}: {answer.status_code} {answer.text}")
 
+    def is_stuck(self) -> bool:
+        """Return whether tasks are queued and none runs, as when kill -9 hit the process that hands them out."""
+        tasks = "/api/v2/dags/~/dagRuns/~/taskInstances?limit=1&state="
+        queued, running = (self._request("GET", f"{tasks}{state}").json() for state in ("queued", "running"))
+        return bool(queued["total_entries"]) and not running["total_entries"]
+
     def dags(self) -> set[str]:
         """Return the names of the DAGs that Airflow has parsed."""
         return {dag["dag_id"] for dag in self._request("GET", "/api/v2/dags?limit=100").json()["dags"]}

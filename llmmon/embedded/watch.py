@@ -26,6 +26,7 @@ _QUERIES: Final = (
 _PATIENCE_SECONDS: Final = 1800
 _NUDGE_SECONDS: Final = 300
 _TELL_SECONDS: Final = 30
+_STUCK_CHECKS: Final = 4
 
 
 def follow(console: Console, database: Database, config: Config, airflow: AirflowStack, *, since: float) -> None:
@@ -69,6 +70,7 @@ def follow(console: Console, database: Database, config: Config, airflow: Airflo
                 console.print(", ".join(f"{stage} {done.get(stage, 0)}/{total}" for stage in _STAGES))
             if now - max(moved, nudged) > _NUDGE_SECONDS:
                 nudged = now
+                _require_motion(airflow)
                 airflow.trigger("maintain")  # emits what was missed
             _require_progress(airflow.home, moved)
             time.sleep(1)
@@ -83,6 +85,17 @@ def _progress(database: Database, names: list[str], home: Path) -> tuple[dict[st
     except StoreError:
         _require_progress(home, time.monotonic())
         raise
+
+
+def _require_motion(airflow: AirflowStack) -> None:
+    for _ in range(_STUCK_CHECKS):
+        if not airflow.is_stuck():
+            return
+        time.sleep(10)
+    raise EmbeddedStackError(
+        "tasks are queued and none starts: a process of Airflow's executor was killed. `make up` starts it again and "
+        "goes on where it stopped"
+    )
 
 
 def _require_progress(home: Path, moved: float) -> None:
