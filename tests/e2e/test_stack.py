@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from tests.conftest import as_bytes, make_line
 
 CHECKOUT = Path(__file__).parents[2]
 HOURS = 2
+TASK = re.compile(r"airflow worker -- [0-9a-f]{8}-")
 TOML = """
 ui_url = "${LLMMON_UI_URL:-http://127.0.0.1/llmmon}"
 [sources.logs]
@@ -139,7 +142,7 @@ def children(environment: dict[str, str], name: str) -> Sequence[psutil.Process]
 
 def tasks(environment: dict[str, str]) -> list[psutil.Process]:
     """Return the processes that run a task now."""
-    return [found for found in children(environment, "scheduler")[1:] if "airflow worker --" in command_of(found)]
+    return [found for found in children(environment, "scheduler") if TASK.search(command_of(found))]
 
 
 def command_of(process: psutil.Process) -> str:
@@ -155,7 +158,7 @@ def command_of(process: psutil.Process) -> str:
 def test_killed_parts_converge_to_the_same_tables(
     checkout: Path, environment: dict[str, str], database: Database, tmp_path: Path
 ) -> None:
-    """A task, Postgres and the scheduler die by kill -9; ``llmmon up`` ends with what an undisturbed run gives."""
+    """Ctrl-C leaves no process; after kill -9 of a task, Postgres and the scheduler, ``up`` ends as undisturbed."""
     config = str(checkout / "dags" / "llmmon.toml")
     command = llmmon("up", "--detach", "--config", config)
 
@@ -171,6 +174,13 @@ def test_killed_parts_converge_to_the_same_tables(
             return len(rows(opened, f"SELECT 1 FROM llmmon.window_stage WHERE stage = '{stage}' AND state = 'done'"))
         finally:
             opened.engine.dispose()
+
+    interrupted = start()
+    wait_for(lambda: Path(environment["LLMMON_HOME"], "run", "scheduler.json").exists(), interrupted)
+    interrupted.send_signal(signal.SIGINT)
+    told, _ = interrupted.communicate(timeout=120)
+    assert interrupted.returncode == 130, told
+    assert not any(belongs(found, environment["LLMMON_HOME"]) for found in psutil.process_iter())
 
     first = start()
     wait_for(lambda: n_done("ingest") > 0 and bool(tasks(environment)), first)
