@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from llmmon.metrics.base import WindowData
 from llmmon.metrics.columns import NUMBERS, numbers
-from llmmon.metrics.intervals import Floats
+from llmmon.metrics.intervals import Floats, hull
 from llmmon.model import LOGGED, Estimate
 
 
@@ -49,6 +50,38 @@ def count_bins(current: WindowData, reference: WindowData | None, field: str, n_
     )
     labels = [f"<= {edge:.6g}" for edge in edges] + [f"> {edges[-1]:.6g}"]
     return Counts(tuple(labels), *sides)
+
+
+def check_binning(bins: int, n_resamples: int) -> None:
+    """Raise `ValueError` when a metric over bins was given numbers it cannot work with."""
+    if not 2 <= bins <= 1000:
+        raise ValueError(f"bins: expected 2 to 1000, got {bins}")
+    if n_resamples < 100:
+        raise ValueError(f"n_resamples: expected at least 100, got {n_resamples}")
+
+
+def compare(counts: Counts, distance: Callable[[Floats, Floats], Floats], *, n_resamples: int, seed: int) -> Estimate:
+    """Return the distance between the two sides with its bootstrap interval, and the bins in the detail.
+
+    Parameters
+    ----------
+    distance : callable
+        Takes counts of shape ``(..., n_bins)`` twice and gives distances of shape ``(...)``.
+    """
+    value = float(distance(counts.current, counts.reference))
+    random = np.random.default_rng(seed)
+    drawn = [
+        random.multinomial(int(side.sum()), (side + 0.5) / (side + 0.5).sum(), size=n_resamples).astype(float)
+        for side in (counts.current, counts.reference)
+    ]
+    low, high = hull(value, np.asarray(distance(*drawn)))
+    detail = {
+        "bins": counts.labels[:50],
+        "current": counts.current[:50].tolist(),
+        "reference": counts.reference[:50].tolist(),
+        "n_bins": len(counts.labels),
+    }
+    return Estimate(value=value, n=int(counts.current.sum()), low=low, high=high, detail=detail)
 
 
 def _edges(reference: Floats, n_bins: int) -> Floats:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from llmmon.metrics.base import WindowData, metrics
 from llmmon.metrics.columns import CATEGORIES, NUMBERS, require
-from llmmon.metrics.drift.bins import count_bins
-from llmmon.metrics.intervals import Floats, hull
+from llmmon.metrics.drift.bins import check_binning, compare, count_bins
+from llmmon.metrics.intervals import Floats
 from llmmon.model import Direction, Estimate
 
 
@@ -53,30 +53,15 @@ class JensenShannon:
 
     def __post_init__(self) -> None:
         require("field", self.field, (*CATEGORIES, *NUMBERS))
-        if not 2 <= self.bins <= 1000:
-            raise ValueError(f"bins: expected 2 to 1000, got {self.bins}")
-        if self.n_resamples < 100:
-            raise ValueError(f"n_resamples: expected at least 100, got {self.n_resamples}")
+        check_binning(self.bins, self.n_resamples)
 
     def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:
         """Return the divergence with its bootstrap interval, and the bins in the detail."""
         counts = count_bins(current, reference, self.field, self.bins)
         if isinstance(counts, Estimate):
             return counts
-        value = float(_divergence(counts.current, counts.reference))
-        random = np.random.default_rng(self.seed)
-        drawn = [
-            random.multinomial(int(side.sum()), (side + 0.5) / (side + 0.5).sum(), size=self.n_resamples).astype(float)
-            for side in (counts.current, counts.reference)
-        ]
-        low, high = hull(value, np.asarray(_divergence(*drawn)))
-        detail = {
-            "bins": counts.labels[:50],
-            "current": counts.current[:50].tolist(),
-            "reference": counts.reference[:50].tolist(),
-            "n_bins": len(counts.labels),
-        }
-        return Estimate(value=value, n=int(counts.current.sum()), low=low, high=min(1.0, high), detail=detail)
+        found = compare(counts, _divergence, n_resamples=self.n_resamples, seed=self.seed)
+        return replace(found, high=None if found.high is None else min(1.0, found.high))
 
 
 def _divergence(current: Floats, reference: Floats) -> Floats:
