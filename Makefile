@@ -12,7 +12,7 @@ export GX_ANALYTICS_ENABLED := false
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help up down test check format lock check-lock schema clean
+.PHONY: help install up down test check format lock check-lock schema clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -27,6 +27,8 @@ $(VENV)/.ready: $(LOCK) pyproject.toml
 	{ $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCK) || { echo "make: the locked packages could not be installed. If the error above names torch: its CPU build is not on PyPI; set PIP_FIND_LINKS to a folder or page that holds $$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' $(LOCK))"; exit 1; }; } && \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . && \
 	touch $@ && echo "installed in $$(( $$(date +%s) - start )) s"
+
+install: $(VENV)/.ready  ## make .venv with everything locked
 
 up: $(VENV)/.ready  ## run the demo: Postgres, Airflow, logs, replays, alerts; Ctrl-C stops it
 	@$(BIN)/llmmon up

@@ -92,7 +92,10 @@ class Registry(Generic[T]):
         ConfigError
             When a parameter is unknown, missing, or refused by the plug-in.
         """
-        cls = self.get(name)
+        try:
+            cls = self.get(name)
+        except UnknownPluginError as error:
+            raise UnknownPluginError(f"{where}: {error}") from None
         fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
         unknown = sorted(set(parameters) - set(fields))
         if unknown:

@@ -18,10 +18,17 @@ from llmmon.config import Config, load_config
 from llmmon.embedded import home
 from llmmon.errors import ConfigError, StoreUnavailableError
 from llmmon.model import Window
+from llmmon.pipeline.check_plugins import check_plugins
+from llmmon.store.coverage import GRID
 from llmmon.store.database import Database
 from llmmon.store.migrate import check_schema
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _nearest_config() -> Path:
+    here = Path("llmmon.toml")
+    return here if here.exists() else Path("dags/llmmon.toml")
 
 
 def config_option(function: F) -> F:
@@ -33,8 +40,8 @@ def config_option(function: F) -> F:
         type=click.Path(path_type=Path),
         envvar="LLMMON_CONFIG",
         show_envvar=True,
-        default=Path("dags/llmmon.toml"),
-        show_default=True,
+        default=_nearest_config,
+        show_default="llmmon.toml here, else dags/llmmon.toml",
         help="The deployment as data.",
     )(function)
 
@@ -97,14 +104,25 @@ def chosen(config: Config, deployments: Sequence[str]) -> tuple[str, ...]:
 def windows(config: Config, text: str) -> tuple[Window, ...]:
     """Return the windows that ``--window`` names."""
     try:
-        return tuple(Window.parse(text, hours=config.window_hours).split(config.window_length))
+        span = Window.parse(text, hours=config.window_hours)
     except ValueError as error:
-        raise ConfigError(f"--window {text!r}: {error}; expected {WINDOW_HELP}") from error
+        raise ConfigError(
+            f"--window {text!r} is no window; expected 2023-06-27T05:00 for one window, or START/END with START first"
+        ) from error
+    for moment in (span.start, span.end):
+        if (moment - GRID) % config.window_length:
+            raise ConfigError(
+                f"--window {text!r}: windows of {config.window_hours:g} h begin on a grid from midnight UTC; "
+                f"{moment:%H:%M} is not on it"
+            )
+    return tuple(span.split(config.window_length))
 
 
 def configuration(path: Path) -> Config:
-    """Load the configuration of ``--config``."""
-    return load_config(path)
+    """Load the configuration of ``--config`` and build every plug-in that it names."""
+    config = load_config(path)
+    check_plugins(config)
+    return config
 
 
 def interactive() -> bool:
@@ -118,11 +136,21 @@ def print_json(value: Any) -> None:
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
-    """Print rows as a table that wraps inside its cells."""
-    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    Console(soft_wrap=False).print(table, markup=False)
+    """Print rows as a table; where the terminal is too narrow for its columns, as one block a row."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    console = Console()
+    if not cells:
+        click.echo("no rows")
+    elif console.is_terminal and console.width < 12 * len(columns):
+        width = max(map(len, columns))
+        for row in cells:
+            click.echo("".join(f"{name:{width}}  {cell}\n" for name, cell in zip(columns, row, strict=True)))
+    else:
+        table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+        for row in cells:
+            table.add_row(*row)
+        # what is piped is read by a program or a pager: nothing is cut or wrapped there
+        (console if console.is_terminal else Console(width=10_000)).print(table, markup=False)
 
 
 def _cell(value: Any) -> str:

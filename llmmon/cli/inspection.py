@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def coverage(deployments: tuple[str, ...], config_path: Path, database_url: str 
 
 @click.command()
 @click.argument("view", required=False)
+@click.option("--json", "layout", flag_value="json", help="The same as --format json.")
 @click.option("--format", "layout", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 @click.option("--limit", default=200, show_default=True, help="Rows at most; 0 for all.")
 @context.database_option
@@ -51,7 +53,8 @@ def query(view: str | None, layout: str, limit: int, database_url: str | None) -
     """Read a compliance view; without a name, list the views and the duty each answers."""
     views = compliance_views()
     if view is None:
-        context.print_rows(("view", "answers"), [(item.name, item.purpose) for item in views.values()])
+        told = [(item.name, item.purpose.split(". ")[0].rstrip(".")) for item in views.values()]
+        context.print_rows(("view", "answers"), told)
         return
     if view not in views:
         raise ConfigError(f"query: no view {view!r}; there are: {', '.join(views)}")
@@ -76,21 +79,37 @@ def _safe_for_spreadsheets(value: object) -> object:
     return value
 
 
+_PLUGIN_COLUMNS = ("kind", "name", "parameters", "summary")
+
+
+def _parameters(plugin: type) -> str:
+    told = []
+    for field in dataclasses.fields(plugin):
+        default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        told.append(field.name if default is dataclasses.MISSING else f"{field.name} = {default!r}")
+    return ", ".join(told)
+
+
 @click.command()
 @click.argument("kind", required=False, type=click.Choice([registry.kind for registry in REGISTRIES]))
 @context.json_option
 def plugins(kind: str | None, as_json: bool) -> None:
     """List the plug-ins: what can be named in llmmon.toml."""
     rows = [
-        (registry.kind, name, (registry.get(name).__doc__ or "").strip().splitlines()[0])
+        (
+            registry.kind,
+            name,
+            _parameters(registry.get(name)),
+            (registry.get(name).__doc__ or "").strip().splitlines()[0],
+        )
         for registry in REGISTRIES
         if kind in (None, registry.kind)
         for name in registry.names()
     ]
     if as_json:
-        context.print_json([dict(zip(("kind", "name", "summary"), row, strict=True)) for row in rows])
+        context.print_json([dict(zip(_PLUGIN_COLUMNS, row, strict=True)) for row in rows])
     else:
-        context.print_rows(("kind", "name", "summary"), rows)
+        context.print_rows(_PLUGIN_COLUMNS, rows)
 
 
 @click.command()

@@ -13,6 +13,7 @@ from rich.progress import Progress, TaskID
 
 from llmmon.channels.environment import connection_from_environment
 from llmmon.cli import context
+from llmmon.config import Config
 from llmmon.embedded import home
 from llmmon.pipeline.quickstart import config_for_file
 from llmmon.pipeline.run_windows import run_windows
@@ -68,6 +69,8 @@ def run(
 
         result = run_windows(database, config, windows, resolve=connection_from_environment, progress=progress)
         measured = _measured(database, list(config.deployments))
+        if log_file is not None:
+            _warn_of_company(database, config)
     if as_json:
         context.print_json({"run": result, "measurements": measured["measurements"], "alerts": measured["alerts"]})
         return
@@ -88,6 +91,18 @@ def run(
         click.echo(f"alert {alert['alert_id']} ({alert['severity']}): {alert['sentence']}")
     if not measured["alerts"]:
         click.echo("no alert")
+
+
+def _warn_of_company(database: Database, config: Config) -> None:
+    """Say when the database holds requests of the same deployments that are not of the file."""
+    known = {"deployments": list(config.deployments), "sources": list(config.sources)}
+    with database.transaction() as connection:
+        for row in fetch(connection, "request_log/other_sources", known):
+            click.echo(
+                f"the figures of {row.deployment} include {row.n} requests that were loaded from elsewhere into the "
+                "same database; LLMMON_HOME=<empty folder> keeps a file by itself",
+                err=True,
+            )
 
 
 def _line(row: dict[str, Any]) -> tuple[object, ...]:

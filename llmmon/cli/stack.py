@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from llmmon.cli import context
-from llmmon.config import load_config
 from llmmon.embedded import home
 from llmmon.embedded import up as local_stack
 from llmmon.errors import ConfigError
@@ -29,11 +28,11 @@ def init(config_path: Path, database_url: str | None) -> None:
         except OSError as error:
             raise ConfigError(f"--config {config_path}: cannot be written: {error}") from error
         click.echo(f"wrote {config_path}")
-    config = load_config(config_path)
+    config = context.configuration(config_path)
     click.echo(f"{config_path}: valid; deployments: {', '.join(config.deployments) or 'none'}")
     url = database_url or home.database_url()
     if url is None:
-        click.echo("no database given: pass --database, or let `llmmon up` start a local one")
+        click.echo("no database was given or is running here: none was migrated; `llmmon run` starts one for itself")
         return
     upgrade(url)
     database = context.open_database(url)

@@ -164,5 +164,5 @@ def require_free_port(port: int, what: str, variable: str) -> None:
         except OSError:
             raise EmbeddedStackError(
                 f"the port 127.0.0.1:{port} that {what} needs is taken; stop the program that uses it, "
-                f"or choose another: {variable}=<port> make up"
+                f"or choose another one: {variable}=<port>"
             ) from None

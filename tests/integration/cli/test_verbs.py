@@ -118,7 +118,8 @@ def test_looking_changes_nothing(run: Callable[..., Result]) -> None:
     ("arguments", "code", "message"),
     [
         (("query", "no_such_view"), 2, "no view 'no_such_view'; there are:"),
-        (("measure", "--window", "noon"), 2, "expected Event time"),
+        (("measure", "--window", "noon"), 2, "expected 2023-06-27T05:00 for one window"),
+        (("measure", "--window", "2023-06-27T05:30"), 2, "05:30 is not on it"),
         (("measure", "--window", "2023-06-27T05:00", "-d", "chat"), 2, "no 'chat'; there are: assistant"),
         (("run", "--source", "absent.jsonl"), 3, "absent.jsonl"),
         (("evaluate", "--scorer", "taste", "--labels", "x"), 2, "no 'taste'; there are:"),

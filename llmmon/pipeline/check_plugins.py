@@ -1,0 +1,44 @@
+"""Every plug-in that a configuration names, built once, so that a misspelt one is told before anything runs."""
+
+from __future__ import annotations
+
+from llmmon.backends.base import backends
+from llmmon.channels.base import channels
+from llmmon.config import Config
+from llmmon.detectors.base import detectors
+from llmmon.metrics.base import metrics
+from llmmon.scorers.base import scorers
+from llmmon.sources.base import sources
+from llmmon.variants.base import variants
+
+
+def check_plugins(config: Config) -> None:
+    """Build every plug-in of `config` and throw it away.
+
+    Raises
+    ------
+    UnknownPluginError
+        When a name is not registered; lists the names there are.
+    ConfigError
+        When a plug-in refuses its parameters; names the key.
+    """
+    for name, source in config.sources.items():
+        source.read.create(sources, where=f"sources.{name}.read")
+    for name, backend in config.backends.items():
+        backend.create(backends, where=f"backends.{name}")
+    for name, channel in config.channels.items():
+        channel.create(channels, where=f"channels.{name}")
+    for name, deployment in config.deployments.items():
+        here = f"deployments.{name}"
+        for lane_name, lane in deployment.lanes.items():
+            for variant in lane.variants:
+                variant.create(variants, where=f"{here}.lanes.{lane_name}.variants")
+        for scorer_name, scorer in deployment.scorers.items():
+            scorer.judge.create(scorers, where=f"{here}.scorers.{scorer_name}.judge")
+        for monitor_name, monitor in deployment.monitors.items():
+            where = f"{here}.monitors.{monitor_name}"
+            monitor.metric.create(metrics, where=f"{where}.metric")
+            learning = {"burn_in": deployment.reference_windows} if monitor.detector.type == "reference_change" else {}
+            detectors.create(
+                monitor.detector.type, {**learning, **monitor.detector.parameters}, where=f"{where}.detector"
+            )

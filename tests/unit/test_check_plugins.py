@@ -1,0 +1,39 @@
+"""A configuration's plug-ins are built before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from llmmon.config import load_config
+from llmmon.errors import LlmmonError
+from llmmon.pipeline.check_plugins import check_plugins
+
+ROOT = Path(__file__).parents[2]
+STARTER = ROOT / "llmmon" / "cli" / "starter.toml"
+
+
+@pytest.mark.parametrize("name", ["dags/llmmon.toml", "dags/llmmon.production.toml", "llmmon/cli/starter.toml"])
+def test_the_shipped_files_name_plug_ins_that_there_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every plug-in of the shipped configurations exists and takes its parameters."""
+    monkeypatch.setenv("WAREHOUSE_URL", "postgresql://reader@localhost/warehouse")
+
+    check_plugins(load_config(ROOT / name))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ('judge = "refusal"', 'judge = "refusl"', r"deployments.my-model.scorers.refusal.judge: scorers: no 'refusl'"),
+        ('type = "score_mean"', 'type = "score_maen"', r"monitors.refusal-rate.metric: metrics: no 'score_maen'"),
+        ("quantile = 0.95", "quantil = 0.95", r"latency-p95.metric: .* has no parameter 'quantil'"),
+    ],
+)
+def test_a_misspelt_plug_in_names_its_place(tmp_path: Path, right: str, wrong: str, message: str) -> None:
+    """The error says which key is wrong and what there is."""
+    path = tmp_path / "llmmon.toml"
+    path.write_text(STARTER.read_text("utf-8").replace(right, wrong, 1), "utf-8")
+
+    with pytest.raises(LlmmonError, match=message):
+        check_plugins(load_config(path))
