@@ -31,7 +31,7 @@ $(VENV)/.ready: $(LOCK) pyproject.toml
 install: $(VENV)/.ready  ## make .venv with everything locked
 
 up: $(VENV)/.ready  ## run the demo: Postgres, Airflow, logs, replays, alerts; Ctrl-C stops it
-	@$(BIN)/llmmon up
+	@$(BIN)/llmmon up --config $(or $(LLMMON_CONFIG),dags/llmmon.toml)
 
 down: $(VENV)/.ready  ## stop everything that `make up` started
 	@$(BIN)/llmmon down

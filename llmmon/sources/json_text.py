@@ -81,7 +81,9 @@ def _read_leniently(raw: bytes) -> Any:
     try:
         return json.loads(words, parse_constant=_refuse_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
-        raise BadRowError("malformed_json", f"{error.msg} at character {error.pos} of the line") from None
+        raise BadRowError(
+            "malformed_json", f"{error.msg.removesuffix(' at')} at character {error.pos} of the line"
+        ) from None
     except ValueError:  # Python reads no whole number of more than 4,300 digits
         raise BadRowError("number_out_of_range", "a whole number of thousands of digits") from None
 
