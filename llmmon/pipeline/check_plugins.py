@@ -5,8 +5,8 @@ from __future__ import annotations
 from llmmon.backends.base import backends
 from llmmon.channels.base import channels
 from llmmon.config import Config
-from llmmon.detectors.base import detectors
 from llmmon.metrics.base import metrics
+from llmmon.pipeline.detect import detector_of
 from llmmon.scorers.base import scorers
 from llmmon.sources.base import sources
 from llmmon.variants.base import variants
@@ -38,7 +38,4 @@ def check_plugins(config: Config) -> None:
         for monitor_name, monitor in deployment.monitors.items():
             where = f"{here}.monitors.{monitor_name}"
             monitor.metric.create(metrics, where=f"{where}.metric")
-            learning = {"burn_in": deployment.reference_windows} if monitor.detector.type == "reference_change" else {}
-            detectors.create(
-                monitor.detector.type, {**learning, **monitor.detector.parameters}, where=f"{where}.detector"
-            )
+            detector_of(deployment, monitor, where=where)

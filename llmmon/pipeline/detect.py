@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 import llmmon
 from llmmon.audit.event import body
-from llmmon.config import Config, MonitorConfig
+from llmmon.config import Config, DeploymentConfig, MonitorConfig
 from llmmon.detectors.base import Detector, detectors
 from llmmon.detectors.e_benjamini_hochberg import reject
 from llmmon.model import Direction, Evidence, Measurement, Provenance, Window
@@ -176,16 +176,22 @@ def detect(database: Database, config: Config, deployment: str) -> DetectResult:
     return result
 
 
+def detector_of(settings: DeploymentConfig, monitor: MonitorConfig, *, where: str) -> Detector:
+    """Build a monitor's detector; one that learns first does so over the deployment's reference windows."""
+    name, parameters = monitor.detector.type, dict(monitor.detector.parameters)
+    if name in detectors.names():  # a name that is none is told by create, with its place
+        cls: Any = detectors.get(name)
+        if "burn_in" in {field.name for field in dataclasses.fields(cls)}:
+            parameters.setdefault("burn_in", settings.reference_windows)
+    return detectors.create(name, parameters, where=f"{where}.detector")
+
+
 def _watches(connection: Connection, config: Config, deployment: str) -> list[_Watch]:
     settings = config.deployments[deployment]
     found = []
     for name, monitor in settings.monitors.items():
         where = f"deployments.{deployment}.monitors.{name}"
-        cls: Any = detectors.get(monitor.detector.type)
-        parameters = dict(monitor.detector.parameters)
-        if "burn_in" in {field.name for field in dataclasses.fields(cls)}:
-            parameters.setdefault("burn_in", settings.reference_windows)
-        detector = detectors.create(monitor.detector.type, parameters, where=f"{where}.detector")
+        detector = detector_of(settings, monitor, where=where)
         _, direction = unit_and_direction(settings, monitor, where=where)
         provenance = Provenance(
             kind="detectors",
