@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from benchmarks.result import Result, Row, best_seconds
 from llmmon.config import Config
 from llmmon.pipeline.ingest import ingest_source
+from llmmon.privacy.recognizers import TYPES
 from llmmon.store.database import Database
 from llmmon.store.migrate import upgrade
 from llmmon.store.scratch import scratch_server
@@ -49,7 +50,16 @@ def run(rows: int = 20_000, rounds: int = 3) -> Result:
         ways: list[tuple[str, Callable[[], None], str]] = [
             ("COPY of ready bytes", _copy_ready(url, path), "the floor: no unpacking, no parsing, no keys"),
             ("COPY, json.loads", lambda: _copy(url, path), "unpack, parse, 8 columns; no dedupe, no gate, no audit"),
-            ("llmmon ingest", lambda: _llmmon(url, path), "30 columns, keys, dedupe, partitions, gate, audit, cursor"),
+            (
+                "llmmon ingest",
+                lambda: _llmmon(url, path),
+                "28 facts, texts, keys, digests, dedupe, partitions, gate, audit",
+            ),
+            (
+                "llmmon, redaction on",
+                lambda: _llmmon(url, path, TYPES),
+                "and every text looked through for personal data",
+            ),
             ("SQLAlchemy insertmanyvalues", lambda: _sqlalchemy(url, path), "unpack, parse, 8 columns"),
             ("pandas.to_sql multi", lambda: _pandas(url, path), "unpack, parse, 8 columns"),
             ("dlt", _dlt(url, path, folder), "unpack, parse, its own normaliser; 8 columns"),
@@ -98,9 +108,11 @@ def _reset(url: str) -> None:
     connection.close()
 
 
-def _llmmon(url: str, path: Path) -> None:
+def _llmmon(url: str, path: Path, redact: tuple[str, ...] = ()) -> None:
     upgrade(url)
+    os.environ["LLMMON_PRIVACY_KEY"] = "a key for benchmarks, long enough"
     settings = {
+        "privacy": {"redact": redact},
         "sources": {"logs": {"read": {"type": "openai_jsonl", "path": str(path)}}},
         "deployments": {"assistant": {"source": "logs"}},
     }

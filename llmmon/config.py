@@ -137,6 +137,14 @@ class RetentionConfig(_Record):
     report_days: int = Field(90, ge=1)
 
 
+class PrivacyConfig(_Record):
+    """What is replaced in the texts of requests before they are stored."""
+
+    redact: tuple[str, ...] = ()
+    patterns: Mapping[str, str] = {}
+    min_confidence: float = Field(0.4, ge=0, le=1)
+
+
 class Config(_Record):
     """The whole deployment of llmmon, as data."""
 
@@ -149,6 +157,7 @@ class Config(_Record):
     deployments: Mapping[Name, DeploymentConfig]
     channels: Mapping[Name, PluginConfig] = {}
     retention: RetentionConfig = RetentionConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
     digest: str = ""
 
     @property

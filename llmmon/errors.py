@@ -11,6 +11,8 @@ LlmmonError                     root; ``exit_code`` is what the command line ret
 ├── StoreError                  Postgres refused
 │   ├── StoreUnavailableError   Postgres cannot be reached
 │   └── SchemaVersionError      the database is older or newer than this code
+├── SealError                   a sealed text does not open with the key at hand
+├── UnknownRowError             no quarantined row has this number
 ├── AccountingError             the sums of a window do not close
 ├── ReplayError                 a replay could not be made
 │   ├── ModelNotFoundError      weights or tokenizer are not where the setting says
@@ -84,9 +86,21 @@ class GateError(LlmmonError):
 
 
 class StoreError(LlmmonError):
-    """Postgres refused a statement."""
+    """Postgres refused a statement.
+
+    Parameters
+    ----------
+    message : str
+        Sentence for a person.
+    transient : bool
+        True when the same transaction can succeed at once (a deadlock, a lock that was not had, a lost connection).
+    """
 
     exit_code = 5
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class StoreUnavailableError(StoreError):
@@ -95,6 +109,18 @@ class StoreUnavailableError(StoreError):
 
 class SchemaVersionError(StoreError):
     """The database schema and this code do not belong together."""
+
+
+class SealError(LlmmonError):
+    """A sealed text does not open with the key at hand."""
+
+    exit_code = 2
+
+
+class UnknownRowError(LlmmonError):
+    """No quarantined row has this number."""
+
+    exit_code = 2
 
 
 class AccountingError(LlmmonError):

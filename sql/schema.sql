@@ -75,6 +75,7 @@ BEGIN
   END IF;
   EXECUTE format('SELECT count(*) FROM llmmon.%I', partition_name) INTO n_requests;
   EXECUTE format('DROP TABLE llmmon.%I', partition_name);
+  EXECUTE format('DROP TABLE IF EXISTS llmmon.%I', 'request_payload_' || to_char(day, 'YYYYMMDD'));
   RETURN n_requests;
 END $$;
 
@@ -83,14 +84,18 @@ CREATE FUNCTION llmmon.ensure_day_partition(day date) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  partition_name text := 'request_log_' || to_char(day, 'YYYYMMDD');
+  parent         text;
+  partition_name text;
 BEGIN
-  IF to_regclass('llmmon.' || quote_ident(partition_name)) IS NULL THEN
-    PERFORM pg_advisory_xact_lock(hashtext('llmmon.ensure_day_partition'));
-    EXECUTE format(
-      'CREATE TABLE IF NOT EXISTS llmmon.%I PARTITION OF llmmon.request_log FOR VALUES FROM (%L) TO (%L)',
-      partition_name, (day::text || ' 00:00:00+00')::timestamptz, ((day + 1)::text || ' 00:00:00+00')::timestamptz);
-  END IF;
+  FOREACH parent IN ARRAY ARRAY['request_payload', 'request_log'] LOOP
+    partition_name := parent || '_' || to_char(day, 'YYYYMMDD');
+    IF to_regclass('llmmon.' || quote_ident(partition_name)) IS NULL THEN
+      PERFORM pg_advisory_xact_lock(hashtext('llmmon.ensure_day_partition'));
+      EXECUTE format(
+        'CREATE TABLE IF NOT EXISTS llmmon.%I PARTITION OF llmmon.%I FOR VALUES FROM (%L) TO (%L)',
+        partition_name, parent, (day::text || ' 00:00:00+00')::timestamptz, ((day + 1)::text || ' 00:00:00+00')::timestamptz);
+    END IF;
+  END LOOP;
   RETURN partition_name;
 END $$;
 
@@ -303,11 +308,6 @@ CREATE TABLE llmmon.request_log (
     status text NOT NULL,
     error_type text,
     finish_reason text,
-    messages jsonb NOT NULL,
-    documents jsonb DEFAULT '[]'::jsonb NOT NULL,
-    parameters jsonb DEFAULT '{}'::jsonb NOT NULL,
-    response_text text,
-    reference_answer text,
     n_input_tokens integer,
     n_output_tokens integer,
     ttft_ms double precision,
@@ -318,6 +318,8 @@ CREATE TABLE llmmon.request_log (
     tags jsonb DEFAULT '{}'::jsonb NOT NULL,
     cleaned text[] DEFAULT '{}'::text[] NOT NULL,
     digest bytea NOT NULL,
+    response_characters integer,
+    redacted jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT request_log_cost_usd_check CHECK ((cost_usd < 'Infinity'::double precision)),
     CONSTRAINT request_log_latency_ms_check CHECK (((latency_ms >= (0)::double precision) AND (latency_ms < 'Infinity'::double precision))),
     CONSTRAINT request_log_n_input_tokens_check CHECK ((n_input_tokens >= 0)),
@@ -329,7 +331,9 @@ PARTITION BY RANGE (occurred_at);
 
 COMMENT ON COLUMN llmmon.request_log.cleaned IS 'Fields from which NUL or lone surrogates were removed.';
 
-COMMENT ON COLUMN llmmon.request_log.digest IS 'SHA-256 of the raw bytes this row was read from.';
+COMMENT ON COLUMN llmmon.request_log.digest IS 'SHA-256 over the facts and the stored content; it outlives the erasure of the content.';
+
+COMMENT ON COLUMN llmmon.request_log.redacted IS 'How many pieces of personal data of each type were replaced before storage.';
 
 CREATE TABLE llmmon.score (
     score_id bigint NOT NULL,
@@ -440,11 +444,35 @@ CREATE TABLE llmmon.ingest_batch (
     code_version text NOT NULL,
     config_digest text NOT NULL,
     loaded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    root bytea,
     CONSTRAINT every_row_is_accounted_for CHECK ((n_in = ((n_new + n_dup) + n_bad))),
     CONSTRAINT ingest_batch_state_check CHECK ((state = ANY (ARRAY['loaded'::text, 'held'::text, 'released'::text])))
 );
 
 COMMENT ON COLUMN llmmon.ingest_batch.gate IS 'Great Expectations result of this batch, as it returned it.';
+
+COMMENT ON COLUMN llmmon.ingest_batch.root IS 'RFC 9162 tree hash over the digests of the new rows in order of request_key; null when there are none.';
+
+CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
+ SELECT b.batch_id,
+    b.source,
+    b.state,
+    b.loaded_at,
+    part.name AS checked_rows,
+    ((listed.item -> 'expectation_config'::text) ->> 'type'::text) AS expectation,
+    (((listed.item -> 'expectation_config'::text) -> 'kwargs'::text) ->> 'column'::text) AS column_name,
+    ((listed.item -> 'expectation_config'::text) ->> 'severity'::text) AS severity,
+    ((listed.item ->> 'success'::text))::boolean AS passed,
+    (((listed.item -> 'expectation_config'::text) -> 'kwargs'::text) - '{batch_id,column}'::text[]) AS expected,
+    ((listed.item -> 'result'::text) -> 'observed_value'::text) AS observed,
+    (((listed.item -> 'result'::text) ->> 'unexpected_percent'::text))::double precision AS unexpected_percent
+   FROM ((llmmon.ingest_batch b
+     CROSS JOIN LATERAL ( VALUES ('lines'::text,(b.gate -> 'lines'::text)), ('requests'::text,(b.gate -> 'requests'::text))) part(name, found))
+     CROSS JOIN LATERAL jsonb_array_elements((part.found -> 'results'::text)) WITH ORDINALITY listed(item, place))
+  ORDER BY b.batch_id, part.name, listed.place;
+
+COMMENT ON VIEW compliance.gate_results IS 'Gate results: what each expectation of the gate found in each batch of a source, with its limits. Duties: AI Act Art. 10(2) and Annex IV 2(d) (examination of data); SOC 2 PI1.2 (inputs are complete and accurate).
+sha256 87d18bfd46b4e8fa20dd6244c7fd359b6cc8642631a771eb51d3319681bb5aa7';
 
 CREATE TABLE llmmon.quarantine (
     quarantine_id bigint NOT NULL,
@@ -456,8 +484,15 @@ CREATE TABLE llmmon.quarantine (
     reason text NOT NULL,
     raw bytea NOT NULL,
     raw_digest bytea NOT NULL,
-    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    sealed boolean DEFAULT false NOT NULL,
+    resolved_batch_id bigint,
+    resolved_at timestamp with time zone
 );
+
+COMMENT ON COLUMN llmmon.quarantine.sealed IS 'raw is sealed under the key in LLMMON_PRIVACY_KEY.';
+
+COMMENT ON COLUMN llmmon.quarantine.resolved_batch_id IS 'The batch that loaded this row when it was tried again; null: still in quarantine.';
 
 CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
  SELECT b.batch_id,
@@ -939,6 +974,19 @@ ALTER TABLE llmmon.request_identity ALTER COLUMN request_key ADD GENERATED ALWAY
     CACHE 1
 );
 
+CREATE TABLE llmmon.request_payload (
+    request_key bigint NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    key_id bigint,
+    content bytea NOT NULL
+)
+PARTITION BY RANGE (occurred_at);
+ALTER TABLE ONLY llmmon.request_payload ALTER COLUMN content SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE llmmon.request_payload IS 'Messages, documents, parameters and answers of requests, as JSON.';
+
+COMMENT ON COLUMN llmmon.request_payload.key_id IS 'The subject_key that content is sealed under (AES-SIV); null: not sealed.';
+
 ALTER TABLE llmmon.response ALTER COLUMN response_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.response_response_id_seq
     START WITH 1
@@ -1021,6 +1069,24 @@ CREATE TABLE llmmon.stream_state (
 
 COMMENT ON COLUMN llmmon.stream_state.window_start IS 'Last window that the detector has seen.';
 
+CREATE TABLE llmmon.subject_key (
+    key_id bigint NOT NULL,
+    user_ref text NOT NULL,
+    wrapped_key bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON COLUMN llmmon.subject_key.wrapped_key IS 'The key, itself sealed under the key in LLMMON_PRIVACY_KEY.';
+
+ALTER TABLE llmmon.subject_key ALTER COLUMN key_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.subject_key_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.llmmon_alembic_version (
     version_num character varying(32) NOT NULL
 );
@@ -1064,6 +1130,9 @@ ALTER TABLE ONLY llmmon.ingest_batch
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT measurement_pkey PRIMARY KEY (measurement_id);
 
+ALTER TABLE ONLY llmmon.subject_key
+    ADD CONSTRAINT one_key_per_subject UNIQUE (user_ref);
+
 ALTER TABLE ONLY llmmon.report
     ADD CONSTRAINT one_report_per_window UNIQUE (deployment, window_start, renderer);
 
@@ -1097,6 +1166,9 @@ ALTER TABLE ONLY llmmon.request_identity
 ALTER TABLE ONLY llmmon.request_log
     ADD CONSTRAINT request_log_pkey PRIMARY KEY (occurred_at, request_key);
 
+ALTER TABLE ONLY llmmon.request_payload
+    ADD CONSTRAINT request_payload_pkey PRIMARY KEY (occurred_at, request_key);
+
 ALTER TABLE ONLY llmmon.response
     ADD CONSTRAINT response_pkey PRIMARY KEY (response_id);
 
@@ -1115,6 +1187,9 @@ ALTER TABLE ONLY llmmon.source_cursor
 ALTER TABLE ONLY llmmon.stream_state
     ADD CONSTRAINT stream_state_pkey PRIMARY KEY (deployment, monitor, segment);
 
+ALTER TABLE ONLY llmmon.subject_key
+    ADD CONSTRAINT subject_key_pkey PRIMARY KEY (key_id);
+
 ALTER TABLE ONLY llmmon.window_stage
     ADD CONSTRAINT window_stage_pkey PRIMARY KEY (deployment, window_start, stage);
 
@@ -1122,6 +1197,8 @@ ALTER TABLE ONLY public.llmmon_alembic_version
     ADD CONSTRAINT llmmon_alembic_version_pkc PRIMARY KEY (version_num);
 
 CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX quarantine_waiting ON llmmon.quarantine USING btree (source, quarantine_id) WHERE (resolved_batch_id IS NULL);
 
 CREATE INDEX request_log_by_deployment_and_time ON ONLY llmmon.request_log USING btree (deployment, occurred_at);
 
@@ -1163,6 +1240,9 @@ ALTER TABLE ONLY llmmon.measurement
 
 ALTER TABLE ONLY llmmon.quarantine
     ADD CONSTRAINT quarantine_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES llmmon.ingest_batch(batch_id);
+
+ALTER TABLE ONLY llmmon.quarantine
+    ADD CONSTRAINT quarantine_resolved_batch_id_fkey FOREIGN KEY (resolved_batch_id) REFERENCES llmmon.ingest_batch(batch_id);
 
 ALTER TABLE ONLY llmmon.response
     ADD CONSTRAINT response_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
@@ -1297,6 +1377,10 @@ GRANT SELECT(cleaned) ON TABLE llmmon.request_log TO llmmon_analyst;
 
 GRANT SELECT(digest) ON TABLE llmmon.request_log TO llmmon_analyst;
 
+GRANT SELECT(response_characters) ON TABLE llmmon.request_log TO llmmon_analyst;
+
+GRANT SELECT(redacted) ON TABLE llmmon.request_log TO llmmon_analyst;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.score TO llmmon_writer;
 
 GRANT SELECT(score_id) ON TABLE llmmon.score TO llmmon_analyst;
@@ -1331,6 +1415,9 @@ GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_writer;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.ingest_batch TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.ingest_batch TO llmmon_analyst;
 
+GRANT SELECT ON TABLE compliance.gate_results TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.gate_results TO llmmon_writer;
+
 GRANT SELECT,INSERT,DELETE ON TABLE llmmon.quarantine TO llmmon_writer;
 
 GRANT SELECT(quarantine_id) ON TABLE llmmon.quarantine TO llmmon_analyst;
@@ -1348,6 +1435,14 @@ GRANT SELECT(code) ON TABLE llmmon.quarantine TO llmmon_analyst;
 GRANT SELECT(raw_digest) ON TABLE llmmon.quarantine TO llmmon_analyst;
 
 GRANT SELECT(received_at) ON TABLE llmmon.quarantine TO llmmon_analyst;
+
+GRANT SELECT(sealed) ON TABLE llmmon.quarantine TO llmmon_analyst;
+
+GRANT UPDATE(resolved_batch_id) ON TABLE llmmon.quarantine TO llmmon_writer;
+GRANT SELECT(resolved_batch_id) ON TABLE llmmon.quarantine TO llmmon_analyst;
+
+GRANT UPDATE(resolved_at) ON TABLE llmmon.quarantine TO llmmon_writer;
+GRANT SELECT(resolved_at) ON TABLE llmmon.quarantine TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;
@@ -1438,6 +1533,14 @@ GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
 
+GRANT SELECT,INSERT ON TABLE llmmon.request_payload TO llmmon_writer;
+
+GRANT SELECT(request_key) ON TABLE llmmon.request_payload TO llmmon_auditor;
+
+GRANT SELECT(occurred_at) ON TABLE llmmon.request_payload TO llmmon_auditor;
+
+GRANT SELECT(key_id) ON TABLE llmmon.request_payload TO llmmon_auditor;
+
 GRANT SELECT,INSERT ON TABLE llmmon.review TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.review TO llmmon_auditor;
 
@@ -1460,6 +1563,14 @@ GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_cursor TO llmmon_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.stream_state TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.subject_key TO llmmon_writer;
+
+GRANT SELECT(key_id) ON TABLE llmmon.subject_key TO llmmon_auditor;
+
+GRANT SELECT(user_ref) ON TABLE llmmon.subject_key TO llmmon_auditor;
+
+GRANT SELECT(created_at) ON TABLE llmmon.subject_key TO llmmon_auditor;
 
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_writer;
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_analyst;

@@ -16,12 +16,18 @@ import sqlalchemy
 from sqlalchemy.engine import make_url
 
 from llmmon.config import Config, load_config
-from llmmon.model import Message, RequestLog, digest_of
+from llmmon.model import Message, RequestLog
 from llmmon.store.database import Database
 from llmmon.store.migrate import upgrade
 from llmmon.store.scratch import scratch_server
 
 EPOCH = datetime(2023, 6, 27, 5, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _no_privacy_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away the key that the shell may have; a test that wants one sets it."""
+    monkeypatch.delenv("LLMMON_PRIVACY_KEY", raising=False)
 
 
 @pytest.fixture(scope="session")
@@ -171,6 +177,6 @@ def request_log() -> Callable[..., RequestLog]:
             "route": "primes",
         }
         fields.update(changes)
-        return RequestLog(**{"digest": digest_of({**fields, "occurred_at": None, "messages": None}), **fields})
+        return RequestLog(**fields)
 
     return make

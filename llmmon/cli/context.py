@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Row
 
 from llmmon.config import Config, load_config
 from llmmon.embedded import home
 from llmmon.errors import ConfigError, StoreUnavailableError
 from llmmon.model import Window
 from llmmon.pipeline.check_plugins import check_plugins
+from llmmon.privacy.keys import VARIABLE
 from llmmon.store.coverage import GRID
 from llmmon.store.database import Database
 from llmmon.store.migrate import check_schema
@@ -82,7 +84,7 @@ WINDOW_HELP = "Event time, UTC: 2023-06-27T05:00 for one window, START/END for a
 
 def open_database(url: str | None, *, checked: bool = True) -> Database:
     """Return the database of ``--database``, else the running Postgres of ``llmmon up``."""
-    found = url or home.database_url()
+    found = url or local_database()
     if found is None:
         raise StoreUnavailableError(
             "no database: pass --database, set LLMMON_DATABASE_URL, or start the local one with `llmmon up`"
@@ -91,6 +93,19 @@ def open_database(url: str | None, *, checked: bool = True) -> Database:
     if checked:
         check_schema(database)
     return database
+
+
+def local_database() -> str | None:
+    """Return the running Postgres of ``llmmon up``, None when there is none, and use the key it was filled under."""
+    found = home.database_url()
+    if found is not None:
+        use_local_key()
+    return found
+
+
+def use_local_key() -> None:
+    """Set ``LLMMON_PRIVACY_KEY`` to the local stack's, unless somebody set another."""
+    os.environ.setdefault(VARIABLE, home.secrets(home.folder())["privacy_key"])
 
 
 def chosen(config: Config, deployments: Sequence[str]) -> tuple[str, ...]:
@@ -151,6 +166,21 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: 
             table.add_row(*row)
         # what is piped is read by a program or a pager: nothing is cut or wrapped there
         (console if console.is_terminal else Console(width=10_000)).print(table, markup=False)
+
+
+def print_result(rows: Sequence[Row[Any]], *, as_json: bool, empty: str) -> None:
+    """Print the rows of a statement as JSON or as a table; `empty` is said in place of an empty table."""
+    if as_json:
+        print_json([dict(row._mapping) for row in rows])
+    elif rows:
+        print_rows(tuple(rows[0]._fields), rows)
+    else:
+        click.echo(empty)
+
+
+def plain(text: str) -> str:
+    """Return text of a log for a terminal; control characters, which could drive it, become U+FFFD."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)
 
 
 def _cell(value: Any) -> str:

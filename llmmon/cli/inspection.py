@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import sys
+from operator import attrgetter
 from pathlib import Path
 
 import click
@@ -35,12 +36,9 @@ def coverage(deployments: tuple[str, ...], config_path: Path, database_url: str 
     database = context.open_database(database_url)
     with database.transaction() as connection:
         rows = fetch(connection, "coverage/account", {"deployments": list(context.chosen(config, deployments))})
-    if as_json:
-        context.print_json([dict(row._mapping) for row in rows])
-    elif rows:
-        context.print_rows(tuple(rows[0]._fields), rows)
-    else:
-        click.echo("no window has been accounted for yet; `llmmon ingest` loads what is new")
+    context.print_result(
+        rows, as_json=as_json, empty="no window has been accounted for yet; `llmmon ingest` loads what is new"
+    )
 
 
 @click.command()
@@ -84,7 +82,7 @@ _PLUGIN_COLUMNS = ("kind", "name", "parameters", "summary")
 
 def _parameters(plugin: type) -> str:
     told = []
-    for field in dataclasses.fields(plugin):
+    for field in filter(attrgetter("init"), dataclasses.fields(plugin)):
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         told.append(field.name if default is dataclasses.MISSING else f"{field.name} = {default!r}")
     return ", ".join(told)
@@ -122,9 +120,4 @@ def audit(event: str | None, limit: int, database_url: str | None, as_json: bool
     database = context.open_database(database_url)
     with database.transaction() as connection:
         rows = fetch(connection, "audit_event/newest", {"event": event, "limit": limit})
-    if as_json:
-        context.print_json([dict(row._mapping) for row in rows])
-    elif rows:
-        context.print_rows(tuple(rows[0]._fields), rows)
-    else:
-        click.echo("the audit trail is empty")
+    context.print_result(rows, as_json=as_json, empty="the audit trail is empty")

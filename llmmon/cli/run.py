@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
@@ -15,7 +16,7 @@ from llmmon.channels.environment import connection_from_environment
 from llmmon.cli import context
 from llmmon.config import Config
 from llmmon.embedded import home
-from llmmon.pipeline.quickstart import config_for_file
+from llmmon.pipeline.quickstart import config_for_file, config_reading
 from llmmon.pipeline.run_windows import run_windows
 from llmmon.store.database import Database, fetch
 from llmmon.store.migrate import upgrade
@@ -28,13 +29,15 @@ from llmmon.store.migrate import upgrade
     "--source",
     "log_file",
     type=click.Path(path_type=Path),
-    help="A log file of your own instead of llmmon.toml: JSON lines, plain or gzip.",
+    help="A log file of your own: JSON lines as docs/logs.md shows; with --config, what its source maps.",
 )
 @click.option("--window-hours", default=1.0, show_default=True, help="Length of a window, with --source.")
 @context.config_option
 @context.database_option
 @context.json_option
+@click.pass_context
 def run(
+    ctx: click.Context,
     window_text: str | None,
     log_file: Path | None,
     window_hours: float,
@@ -45,15 +48,20 @@ def run(
     """Take windows through every stage here and now, without Airflow.
 
     With --source FILE nothing needs to be set up: what the file logs decides what is measured, and a local Postgres is
-    started for the time being. Without --window every window in which there is a request is taken.
+    started for the time being. With --source FILE and --config, the source of that configuration reads FILE in place of
+    its own path. Without --window every window in which there is a request is taken.
     """
-    config = (
-        context.configuration(config_path) if log_file is None else config_for_file(log_file, window_hours=window_hours)
-    )
+    if log_file is None:
+        config = context.configuration(config_path)
+    elif ctx.get_parameter_source("config_path") is ParameterSource.COMMANDLINE:
+        config = config_reading(context.configuration(config_path), log_file)
+    else:
+        config = config_for_file(log_file, window_hours=window_hours)
     windows = None if window_text is None else context.windows(config, window_text)
     with ExitStack() as stack:
-        url = database_url or home.database_url()
+        url = database_url or context.local_database()
         if url is None:
+            context.use_local_key()
             url = stack.enter_context(home.temporary_postgres())
             upgrade(url)
         database = context.open_database(url)

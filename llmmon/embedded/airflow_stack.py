@@ -97,7 +97,7 @@ class AirflowStack:
             "LLMMON_HOME": str(self.home),
             "LLMMON_UI_URL": f"{self.url}/plugin/llmmon",
             "LLMMON_DATABASE_URL": stack_home.url(self.home, "llmmon_app", "llmmon"),
-            "LLMMON_USER_KEY": secrets["user_key"],
+            "LLMMON_PRIVACY_KEY": secrets["privacy_key"],
             "DO_NOT_TRACK": "1",
             "GX_ANALYTICS_ENABLED": "false",
             "HF_HUB_OFFLINE": "1",

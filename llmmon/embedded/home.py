@@ -15,7 +15,7 @@ from llmmon.errors import EmbeddedStackError
 
 _SECRETS: Final = (
     *("postgres", "airflow", "llmmon_app", "auditor", "analyst"),
-    *("admin", "viewer", "jwt_secret", "api_secret_key", "fernet_key", "user_key"),
+    *("admin", "viewer", "jwt_secret", "api_secret_key", "fernet_key", "privacy_key"),
 )
 
 

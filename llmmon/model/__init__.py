@@ -18,7 +18,7 @@ from llmmon.model.measurement import (
     Stage,
 )
 from llmmon.model.replay import LOGGED, ReplayItem, Response, Sample
-from llmmon.model.request import Document, Message, RequestLog, Status
+from llmmon.model.request import Document, Message, RequestLog, Status, last_user_turn
 from llmmon.model.score import Scorable, Score, Span
 from llmmon.model.window import Window
 
@@ -46,4 +46,5 @@ __all__ = [
     "Status",
     "Window",
     "digest_of",
+    "last_user_turn",
 ]

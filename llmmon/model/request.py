@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from llmmon.model.json import Json
 
@@ -28,8 +30,7 @@ class Document:
     document_id: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RequestLog:
+class RequestLog(msgspec.Struct, frozen=True, kw_only=True):
     """One logged production request with its response.
 
     Field names follow the OpenTelemetry GenAI conventions where one exists.
@@ -50,16 +51,20 @@ class RequestLog:
         Retrieved context, empty when there was none.
     response_text : str or None
         None when the request failed before an answer.
-    digest : bytes
-        SHA-256 of the raw bytes that this record was read from.
     ttft_ms, latency_ms, cost_usd : float or None
         None when not logged.
     groups : mapping of str to str
         Attributes that fairness is measured over, such as ``{"age": "old"}``.
     tags : mapping of str to str
         Everything else worth slicing by.
+    user : str or None
+        Who asked, as logged; never stored.
+    user_ref : str or None
+        Pseudonym of the user, which loading puts in the user's place.
     cleaned : tuple of str
         Fields from which NUL or lone surrogates were removed, because Postgres refuses them.
+    redacted : mapping of str to int
+        How many pieces of personal data of each type were replaced.
     """
 
     source: str
@@ -68,10 +73,9 @@ class RequestLog:
     deployment: str
     model: str
     messages: tuple[Message, ...]
-    digest: bytes
     model_version: str | None = None
     documents: tuple[Document, ...] = ()
-    parameters: Json = field(default_factory=dict)
+    parameters: Json = {}
     response_text: str | None = None
     reference_answer: str | None = None
     finish_reason: str | None = None
@@ -86,13 +90,20 @@ class RequestLog:
     route: str | None = None
     tenant: str | None = None
     language: str | None = None
+    user: str | None = None
     user_ref: str | None = None
     conversation_id: str | None = None
-    groups: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = {}
+    tags: Mapping[str, str] = {}
     cleaned: tuple[str, ...] = ()
+    redacted: Mapping[str, int] = {}
 
     @property
     def prompt(self) -> str:
         """The last user turn."""
-        return next((turn.content for turn in reversed(self.messages) if turn.role == "user"), "")
+        return last_user_turn(self.messages) or ""
+
+
+def last_user_turn(messages: Sequence[Message]) -> str | None:
+    """Return what the user said last, None when no turn is the user's."""
+    return next((turn.content for turn in reversed(messages) if turn.role == "user"), None)

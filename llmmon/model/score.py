@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from llmmon.model.json import Json, refuse_nan
-from llmmon.model.request import Document, Message
+from llmmon.model.request import Document, Message, last_user_turn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +34,7 @@ class Scorable:
     @property
     def prompt(self) -> str:
         """The last user turn."""
-        return next((turn.content for turn in reversed(self.messages) if turn.role == "user"), "")
+        return last_user_turn(self.messages) or ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

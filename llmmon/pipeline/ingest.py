@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from llmmon.audit.event import body
 from llmmon.config import Config
-from llmmon.errors import BadRowError, ConfigError, GateError
+from llmmon.errors import BadRowError, GateError
 from llmmon.model import Json, RequestLog, Window
 from llmmon.pipeline import gate
-from llmmon.sources.base import RawBatch, Source, sources
+from llmmon.pipeline.row_reader import RowReader
+from llmmon.sources.base import RawBatch
 from llmmon.store import audit
 from llmmon.store.coverage import StageCount, close_stage, lock_accounts
 from llmmon.store.database import Database
@@ -69,14 +70,11 @@ def ingest_source(database: Database, config: Config, source: str) -> IngestResu
     GateError
         When a batch fails its gate; it is recorded as held, nothing of it is loaded and the cursor stays.
     """
-    if source not in config.sources:
-        raise ConfigError(f"sources: no {source!r} in llmmon.toml; there are: {', '.join(config.sources)}")
-    settings = config.sources[source]
-    reader = settings.read.create(sources, where=f"sources.{source}.read")
+    reader = RowReader.of(config, source)
     work = _Work(database=database, config=config, source=source)
     # parsing and loading take turns on two batches: while Postgres takes one, the next is read
     with ThreadPoolExecutor(1, thread_name_prefix="llmmon-load") as pool:
-        while not _read_to_end(work, reader, settings.max_rows_per_batch, pool):
+        while not _read_to_end(work, reader, config.sources[source].max_rows_per_batch, pool):
             _log.info("%s: another loader was faster; going on behind it", source)
     result = work.result
     if result.unwatched:
@@ -137,12 +135,12 @@ class _Work:
         return True
 
 
-def _read_to_end(work: _Work, reader: Source, max_rows: int, pool: ThreadPoolExecutor) -> bool:
+def _read_to_end(work: _Work, reader: RowReader, max_rows: int, pool: ThreadPoolExecutor) -> bool:
     """Load what comes after the cursor; False when another loader moved it meanwhile."""
     begin = position(work.database, work.source)
     loading: tuple[Batch, Future[Loaded | None]] | None = None
     try:
-        for raw in reader.read(begin, max_rows=max_rows):
+        for raw in reader.source.read(begin, max_rows=max_rows):
             batch, checked = _prepare(work, reader, raw, begin)
             if loading is not None and not work.settle(*loading):
                 loading = None
@@ -158,8 +156,8 @@ def _read_to_end(work: _Work, reader: Source, max_rows: int, pool: ThreadPoolExe
     return settled
 
 
-def _prepare(work: _Work, reader: Source, raw: RawBatch, begin: Json | None) -> tuple[Batch, gate.GateResult]:
-    batch = _parse(reader, work.source, raw, begin, work.config.digest)
+def _prepare(work: _Work, reader: RowReader, raw: RawBatch, begin: Json | None) -> tuple[Batch, gate.GateResult]:
+    batch = _parse(work, reader, raw, begin)
     limits = work.config.sources[work.source].gate
     checked = gate.check(batch.requests, len(batch.bad), limits, where=f"sources.{work.source}.gate")
     for warning in checked.warnings:
@@ -176,23 +174,23 @@ def _held(work: _Work, batch: Batch, checked: gate.GateResult) -> GateError:
     )
 
 
-def _parse(reader: Source, source: str, raw: RawBatch, begin: Json | None, config_digest: str) -> Batch:
+def _parse(work: _Work, reader: RowReader, raw: RawBatch, begin: Json | None) -> Batch:
     requests: dict[str, RequestLog] = {}
     bad: list[BadRow] = []
     n_dup = 0
     digest = hashlib.sha256()
     for row in raw.rows:
+        digest.update(row.raw + b"\n")
         try:
-            request = reader.parse(row, source=source)
+            request = reader.parse(row)
         except BadRowError as error:
-            bad.append(BadRow(row.raw, row.file, row.offset, error.code, error.reason))
-            digest.update(hashlib.sha256(row.raw).digest())
+            reason = f"{error.reason}; {row.cut}" if row.cut else error.reason
+            bad.append(BadRow(row.raw, row.file, row.offset, error.code, reason))
             continue
-        digest.update(request.digest)
         if requests.setdefault(request.request_id, request) is not request:
             n_dup += 1
     return Batch(
-        source=source,
+        source=work.source,
         from_position=begin,
         to_position=raw.position,
         requests=list(requests.values()),
@@ -201,5 +199,5 @@ def _parse(reader: Source, source: str, raw: RawBatch, begin: Json | None, confi
         bad=bad,
         raw_digest=digest.digest(),
         gate=None,
-        config_digest=config_digest,
+        config_digest=work.config.digest,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from llmmon.config import Config
-from llmmon.errors import BadRowError, SourceUnavailableError
+from llmmon.errors import BadRowError, ConfigError, SourceUnavailableError
 from llmmon.model import RequestLog, digest_of
 from llmmon.sources.base import sources
 
@@ -55,6 +55,26 @@ def config_for_file(path: Path, *, window_hours: float = 1) -> Config:
         "deployments": {deployment: _watch(name, rows) for deployment, rows in sorted(seen.items())},
     }
     return Config.model_validate({**raw, "digest": digest_of(raw).hex()})
+
+
+def config_reading(config: Config, path: Path) -> Config:
+    """Return `config` with its one source reading `path` in place of its own.
+
+    Raises
+    ------
+    ConfigError
+        When there are several sources, or the source reads no file.
+    """
+    if len(config.sources) != 1:
+        raise ConfigError(
+            f"--source: the configuration has {len(config.sources)} sources ({', '.join(config.sources)}); "
+            "expected the one that is to read the file"
+        )
+    ((name, source),) = config.sources.items()
+    if "path" not in source.read.parameters:
+        raise ConfigError(f"--source: source {name} is a {source.read.type}, which reads no file")
+    read = source.read.model_copy(update={"parameters": {**source.read.parameters, "path": str(path)}})
+    return config.model_copy(update={"sources": {name: source.model_copy(update={"read": read})}})
 
 
 def _watch(source: str, rows: list[RequestLog]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from llmmon.model import RequestLog
 from llmmon.registry import Registry
@@ -13,8 +13,7 @@ Position = Mapping[str, Any]
 """Where reading stopped, as JSON: file generations and byte offsets, or the last key of a table."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawRow:
+class RawRow(NamedTuple):
     """One line or row, byte for byte as it was found.
 
     Parameters
@@ -25,11 +24,14 @@ class RawRow:
         File or table it was found in.
     offset : int
         Byte offset in the (unpacked) file, or ordinal in the table.
+    cut : str
+        When the line is too long to be held and `raw` is only its beginning: its size and digest, in words.
     """
 
     raw: bytes
     file: str
     offset: int
+    cut: str = ""
 
 
 @dataclass(frozen=True, slots=True)

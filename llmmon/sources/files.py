@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import logging
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
@@ -25,6 +25,7 @@ from llmmon.sources.json_text import MAX_LINE_BYTES, is_object
 _log = logging.getLogger(__name__)
 _MAX_BATCH_BYTES: Final = 64 * 2**20
 _FIRST_LINE_BYTES: Final = 2**16
+_CHUNK_BYTES: Final = 2**20
 _LONGEST: Final = MAX_LINE_BYTES + 2
 _NOT_READ: Final = {"offset": 0, "stamp": ""}
 _GZIP: Final = b"\x1f\x8b"
@@ -49,11 +50,13 @@ class _File:
         return gzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[return-value]
 
 
-def read_new_lines(path: str, position: Position | None, *, max_rows: int) -> Iterator[RawBatch]:
+def read_new_lines(
+    path: str, position: Position | None, *, max_rows: int, is_whole: Callable[[bytes], bool] = is_object
+) -> Iterator[RawBatch]:
     """Yield the lines after `position` of every file that `path` names, in order of file name.
 
-    Blank lines are no rows. The last line of a file counts without its line end when it is a whole JSON object, and
-    waits for the rest otherwise. When a file cannot be read to its end, what comes before is yielded, the other files
+    Blank lines are no rows. The last line of a file counts without its line end when it is whole, and waits for the
+    rest otherwise. When a file cannot be read to its end, what comes before is yielded, the other files
     are read, and then the error is raised.
 
     Parameters
@@ -64,6 +67,8 @@ def read_new_lines(path: str, position: Position | None, *, max_rows: int) -> It
         From the last batch loaded.
     max_rows : int
         Rows in a batch at most; a batch also ends after 64 MiB.
+    is_whole : callable
+        Whether a last line without its line end is complete, as a JSON object is and the beginning of one never is.
 
     Raises
     ------
@@ -83,13 +88,18 @@ def read_new_lines(path: str, position: Position | None, *, max_rows: int) -> It
             state = now[generation] = {**before.get(generation, _NOT_READ), "file": file.path}
             if state["stamp"] == file.stamp:
                 continue
-            for row, offset in _lines(file, state):
-                state.update(offset=offset, row_at=row.offset, row_digest=_short(row.raw))
-                rows.append(row)
-                n_bytes += len(row.raw)
-                if len(rows) == max_rows or n_bytes >= _MAX_BATCH_BYTES:
-                    yield _batch(rows, {**before, **now})
-                    rows, n_bytes = [], 0
+            last: tuple[RawRow, int] | None = None
+            try:
+                for last in _lines(file, state, is_whole):
+                    rows.append(last[0])
+                    n_bytes += len(last[0].raw)
+                    if len(rows) == max_rows or n_bytes >= _MAX_BATCH_BYTES:
+                        _move(state, *last)
+                        yield _batch(rows, {**before, **now})
+                        rows, n_bytes = [], 0
+            finally:
+                if last is not None:
+                    _move(state, *last)
             state["stamp"] = file.stamp
         except _BROKEN as error:
             problems.append(
@@ -103,6 +113,17 @@ def read_new_lines(path: str, position: Position | None, *, max_rows: int) -> It
         yield _batch(rows, {**before, **now} if problems else now)
     if problems:
         raise SourceUnavailableError("\n".join(problems))
+
+
+def first_line(path: str, *, near: str) -> bytes:
+    """Return the first line of a file that `read_new_lines` found for the path `near`, without its line end."""
+    system, _ = fsspec.core.url_to_fs(near)
+    with _File(path=path, stamp="", inode="", system=system).open() as stream:
+        return stream.readline(_FIRST_LINE_BYTES).rstrip(b"\r\n")
+
+
+def _move(state: _State, row: RawRow, offset: int) -> None:
+    state.update(offset=offset, row_at=row.offset, row_digest=_short(row.raw))
 
 
 def _batch(rows: list[RawRow], files: dict[str, _State]) -> RawBatch:
@@ -141,7 +162,7 @@ def _generation(file: _File) -> str | None:
     return f"{file.inode}:{_short(first.rstrip())}"
 
 
-def _lines(file: _File, state: _State) -> Iterator[tuple[RawRow, int]]:
+def _lines(file: _File, state: _State, is_whole: Callable[[bytes], bool]) -> Iterator[tuple[RawRow, int]]:
     """Yield each row behind the state with the offset behind it."""
     with file.open() as stream:
         offset = int(state["offset"])
@@ -151,20 +172,40 @@ def _lines(file: _File, state: _State) -> Iterator[tuple[RawRow, int]]:
                 _log.warning("%s: truncated or rewritten since it was last read; it is read from the start", file.path)
                 offset = 0
         stream.seek(offset)
-        while line := stream.readline(_LONGEST):
-            here, offset = offset, offset + len(line)
-            whole = line.endswith(b"\n")
-            if not whole and len(line) > MAX_LINE_BYTES:
-                while rest := stream.readline(MAX_LINE_BYTES):
-                    offset += len(rest)
-                    if rest.endswith(b"\n"):
-                        break
-            elif not whole and not is_object(line):
-                _log.warning("%s: the last line, at byte %d, is not finished; it waits for its end", file.path, here)
-                return
-            raw = line.rstrip(b"\r\n")
-            if raw.strip():
-                yield RawRow(raw=raw, file=file.path, offset=here), offset
+        # of a gzip file that breaks off, read1 gives what was unpacked before the cut
+        read = stream.read1 if isinstance(stream, gzip.GzipFile) else stream.read
+        rest, chunk = b"", read(_CHUNK_BYTES)
+        while chunk:
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                here, offset = offset, offset + len(line) + 1
+                raw = line.rstrip(b"\r")
+                if raw and not raw.isspace():
+                    yield RawRow(raw, file.path, here), offset
+            if len(rest) > MAX_LINE_BYTES:
+                row, chunk, offset = _too_long(read, file, rest, offset)
+                rest = b""
+                yield row, offset
+            else:
+                chunk = b""
+            chunk = chunk or read(_CHUNK_BYTES)
+        if not rest or rest.isspace():
+            return
+        if is_whole(rest):
+            yield RawRow(rest.rstrip(b"\r"), file.path, offset), offset + len(rest)
+        else:
+            _log.warning("%s: the last line, at byte %d, is not finished; it waits for its end", file.path, offset)
+
+
+def _too_long(read: Callable[[int], bytes], file: _File, start: bytes, offset: int) -> tuple[RawRow, bytes, int]:
+    """Return the beginning of a line that is too long to be held, what follows it, and the offset of that."""
+    digest, n_bytes, end, rest = hashlib.sha256(start), len(start), b"", b""
+    while not end and (chunk := read(_CHUNK_BYTES)):
+        head, end, rest = chunk.partition(b"\n")
+        digest.update(head)
+        n_bytes += len(head)
+    cut = f"the line has {n_bytes} bytes, of which the first {len(start)} are kept; SHA-256 {digest.hexdigest()}"
+    return RawRow(start, file.path, offset, cut), rest, offset + n_bytes + len(end)
 
 
 def _stamp(info: Mapping[str, Any]) -> str:

@@ -43,7 +43,7 @@ def read_object(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
     ({'a': 'x\ufffdy'}, ('a',))
     """
     if len(raw) > MAX_LINE_BYTES:
-        raise BadRowError("line_too_long", f"longer than {MAX_LINE_BYTES} bytes; only its beginning was kept")
+        raise BadRowError("line_too_long", f"longer than {MAX_LINE_BYTES} bytes")
     cleaned: list[str] = []
     value = read_any(raw.removeprefix(b"\xef\xbb\xbf"), cleaned)
     if not isinstance(value, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, NamedTuple
@@ -36,9 +35,6 @@ class OpenaiJsonl:
         A file, a glob such as ``logs/*.jsonl.gz``, or a URL such as ``s3://bucket/logs/*.jsonl``.
     deployment : str or None
         Deployment of every line; without it the line's own ``deployment``, else its ``request.model``.
-    user_key_env : str or None
-        Environment variable that holds the key under which ``user`` becomes a pseudonymous reference (HMAC-SHA256).
-        Without a key no user reference is stored.
     fields : mapping of str to str
         Where this log keeps a key, if elsewhere: ``{timestamp = "created_at", request = "body.request"}``.
 
@@ -52,7 +48,6 @@ class OpenaiJsonl:
 
     path: str
     deployment: str | None = None
-    user_key_env: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -88,7 +83,6 @@ class OpenaiJsonl:
             model=model,
             model_version=answer.model,
             messages=values.messages(request.get("messages"), "request.messages"),
-            digest=hashlib.sha256(row.raw).digest(),
             documents=values.documents(get("context"), "context"),
             parameters=values.plain(
                 {key: item for key, item in request.items() if key not in {"model", "messages"}}, "request"
@@ -107,7 +101,7 @@ class OpenaiJsonl:
             route=values.name(get("route"), "route"),
             tenant=values.name(get("tenant"), "tenant"),
             language=values.name(get("language"), "language"),
-            user_ref=values.user_ref(values.name(get("user"), "user"), self.user_key_env),
+            user=values.name(get("user"), "user"),
             conversation_id=values.name(get("conversation_id"), "conversation_id"),
             groups=values.labels(get("groups"), "groups"),
             tags=values.labels(get("tags"), "tags"),

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import psycopg2
 from psycopg2 import sql
@@ -16,18 +16,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from llmmon.errors import SourceUnavailableError
-from llmmon.model import Message, RequestLog
-from llmmon.sources import values
+from llmmon.model import RequestLog
 from llmmon.sources.base import Position, RawBatch, RawRow, sources
-from llmmon.sources.json_text import read_any, read_object
+from llmmon.sources.flat_row import FIELDS, REQUIRED, request_of
+from llmmon.sources.json_text import read_object
 
-_REQUIRED: Final = ("request_id", "occurred_at", "model")
-_FIELDS: Final = (
-    *_REQUIRED,
-    *("deployment", "model_version", "messages", "prompt", "documents", "parameters", "response_text"),
-    *("reference_answer", "finish_reason", "n_input_tokens", "n_output_tokens", "ttft_ms", "latency_ms", "error_type"),
-    *("cost_usd", "feedback", "route", "tenant", "language", "user", "conversation_id", "groups", "tags"),
-)
 _MAX_BATCH_BYTES: Final = 64 * 2**20
 # not under sql/: the table is another team's, and its names are parameters that only composition can quote
 _SELECT: Final = sql.SQL(
@@ -54,8 +47,6 @@ class PostgresTable:
         Environment variable that holds the URL, ``postgresql://user:password@host:port/name``.
     deployment : str or None
         Deployment of every row; without it the mapped column, else the model.
-    user_key_env : str or None
-        Environment variable that holds the key under which ``user`` becomes a pseudonymous reference (HMAC-SHA256).
     overlap : int
         Rows before the end that are read again next time. A transaction that commits late adds rows behind the end
         that was seen; within the overlap they are found.
@@ -72,14 +63,13 @@ class PostgresTable:
     columns: Mapping[str, str]
     url_env: str
     deployment: str | None = None
-    user_key_env: str | None = None
     overlap: int = 500
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.columns) - set(_FIELDS))
+        unknown = sorted(set(self.columns) - set(FIELDS))
         if unknown:
-            raise ValueError(f"columns: no field {', '.join(unknown)}; there are: {', '.join(_FIELDS)}")
-        for choice in (*((name,) for name in _REQUIRED), ("messages", "prompt"), ("response_text", "error_type")):
+            raise ValueError(f"columns: no field {', '.join(unknown)}; there are: {', '.join(FIELDS)}")
+        for choice in (*((name,) for name in REQUIRED), ("messages", "prompt"), ("response_text", "error_type")):
             if not any(name in self.columns for name in choice):
                 raise ValueError(f"columns: expected a column for {' or '.join(choice)}")
         if self.overlap < 1:
@@ -113,45 +103,8 @@ class PostgresTable:
 
     def parse(self, row: RawRow, *, source: str) -> RequestLog:
         """Turn one row into a request log, or raise `BadRowError`."""
-        found, changed = read_object(row.raw)
-        get, cleaned = found.get, list(changed)
-        model = values.required(values.name(get("model"), "model"), "model")
-        error_type = values.name(get("error_type"), "error_type")
-        prompt = values.text(get("prompt"), "prompt")
-        turns = (Message(role="user", content=prompt),) if prompt is not None else None
-        return RequestLog(
-            source=source,
-            request_id=values.required(values.name(get("request_id"), "request_id"), "request_id"),
-            occurred_at=values.moment(get("occurred_at"), "occurred_at"),
-            deployment=self.deployment or values.name(get("deployment"), "deployment") or model,
-            model=model,
-            model_version=values.name(get("model_version"), "model_version"),
-            messages=turns or values.messages(_json(get("messages"), "messages", cleaned), "messages"),
-            digest=hashlib.sha256(row.raw).digest(),
-            documents=values.documents(_json(get("documents"), "documents", cleaned), "documents"),
-            parameters=values.plain(
-                values.mapping(_json(get("parameters"), "parameters", cleaned), "parameters"), "parameters"
-            ),
-            response_text=values.text(get("response_text"), "response_text"),
-            reference_answer=values.text(get("reference_answer"), "reference_answer"),
-            finish_reason=values.name(get("finish_reason"), "finish_reason"),
-            n_input_tokens=values.count(get("n_input_tokens"), "n_input_tokens"),
-            n_output_tokens=values.count(get("n_output_tokens"), "n_output_tokens"),
-            ttft_ms=values.number(get("ttft_ms"), "ttft_ms", low=0),
-            latency_ms=values.number(get("latency_ms"), "latency_ms", low=0),
-            status="ok" if error_type is None else "error",
-            error_type=error_type,
-            cost_usd=values.number(get("cost_usd"), "cost_usd"),
-            feedback=values.feedback(get("feedback"), "feedback"),
-            route=values.name(get("route"), "route"),
-            tenant=values.name(get("tenant"), "tenant"),
-            language=values.name(get("language"), "language"),
-            user_ref=values.user_ref(values.name(get("user"), "user"), self.user_key_env),
-            conversation_id=values.name(get("conversation_id"), "conversation_id"),
-            groups=values.labels(_json(get("groups"), "groups", cleaned), "groups"),
-            tags=values.labels(_json(get("tags"), "tags", cleaned), "tags"),
-            cleaned=tuple(cleaned),
-        )
+        found, cleaned = read_object(row.raw)
+        return request_of(found, list(cleaned), source=source, deployment=self.deployment)
 
     def _rows(self, after: str | None) -> Iterator[tuple[str, str]]:
         query = _SELECT.format(
@@ -188,13 +141,3 @@ class PostgresTable:
             raise SourceUnavailableError(
                 f"table {self.table}: {self.url_env} is not a URL; expected postgresql://user:password@host:port/name"
             ) from None
-
-
-def _json(value: Any, field: str, cleaned: list[str]) -> Any:
-    """Return the JSON that a text column holds, or what a JSON column held already."""
-    if not isinstance(value, str):
-        return value
-    changed: list[str] = []
-    found = read_any(value.encode(), changed)
-    cleaned += [f"{field}.{path}" for path in changed]
-    return found

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hmac
 import json
-import logging
 import math
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, Final
 
 from llmmon.errors import BadRowError
 from llmmon.model import Document, Message
 
-_log = logging.getLogger(__name__)
 _MAX_NAME: Final = 512  # names are indexed, and a Postgres index entry holds at most 2,704 bytes
 _MAX_COUNT: Final = 2**31 - 1
 _MAX_DEPTH: Final = 32
@@ -108,28 +103,6 @@ def mapping(value: Any, field: str) -> Mapping[str, Any]:
 def feedback(value: Any, field: str) -> float | None:
     """Return a number; true is 1 and false is 0."""
     return float(value) if isinstance(value, bool) else number(value, field)
-
-
-def user_ref(user: str | None, key_variable: str | None) -> str | None:
-    """Return a pseudonym of `user` under the key in the environment variable, None when there is no key.
-
-    Notes
-    -----
-    The first 128 bits of HMAC-SHA256: the same user has the same reference, and without the key nobody can go back.
-    """
-    if user is None:
-        return None
-    key = os.environ.get(key_variable, "") if key_variable else ""
-    if not key:
-        _say_no_key(key_variable)
-        return None
-    return hmac.digest(key.encode(), user.encode(), "sha256").hex()[:32]
-
-
-@cache  # once in a process
-def _say_no_key(variable: str | None) -> None:
-    setting = f"the environment variable {variable} is not set" if variable else "user_key_env is not set"
-    _log.warning("the log names users but %s: no user reference is stored", setting)
 
 
 def labels(value: Any, field: str) -> dict[str, str]:

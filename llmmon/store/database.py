@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg2
 import sqlalchemy
+import tenacity
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -15,6 +17,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from llmmon.errors import StoreError, StoreUnavailableError
 from llmmon.store.statements import statement
 
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
 _NEXT_STEPS: Final = {  # by SQLSTATE
     "42501": "; this login needs the role llmmon_writer, or llmmon_analyst to read",
     "53100": "; free space where Postgres keeps its data and run this again: nothing of this step was kept",
@@ -58,12 +62,39 @@ class Database:
         # DETAIL lines, and the first line of a data exception (class 22), can carry a row's content: not for a log
         reason = (str(error or "").strip() or "the connection broke").splitlines()[0]
         reason = reason.partition(': "')[0] if code.startswith("22") else reason
-        if isinstance(error, psycopg2.OperationalError) and (not code or code.startswith(("08", "57P"))):
+        # during COPY the driver notices a lost connection only when the transaction is rolled back: an InterfaceError
+        lost = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
+        if lost and (not code or code.startswith(("08", "57P"))):
             where = self.url.render_as_string(hide_password=True)
             return StoreUnavailableError(
-                f"{where}: {reason}; is Postgres running and the URL right? `llmmon init` checks both"
+                f"{where}: {reason}; is Postgres running and the URL right? `llmmon init` checks both", transient=True
             )
-        return StoreError(f"Postgres refused: {reason}{_NEXT_STEPS.get(code, '')}")
+        return StoreError(
+            f"Postgres refused: {reason}{_NEXT_STEPS.get(code, '')}", transient=code.startswith("40") or code == "55P03"
+        )
+
+
+def in_one_transaction(work: Callable[[], T]) -> T:
+    """Return `work()`, tried again up to four times when Postgres could not finish it for a passing reason.
+
+    Parameters
+    ----------
+    work : callable
+        One transaction that may run twice: the answer to its COMMIT can be lost.
+
+    Raises
+    ------
+    StoreError
+        When the reason does not pass, or has not passed after five attempts within some seconds.
+    """
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda error: isinstance(error, StoreError) and error.transient),
+        wait=tenacity.wait_random_exponential(multiplier=0.2, max=4),
+        stop=tenacity.stop_after_attempt(5),
+        before_sleep=lambda state: _log.warning("trying again: %s", state.outcome and state.outcome.exception()),
+        reraise=True,
+    )
+    return attempts(work)
 
 
 def fetch(connection: Connection, name: str, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection
 
-from llmmon.model import LOGGED, Window
+from llmmon.model import LOGGED, Window, last_user_turn
 from llmmon.store.database import fetch
+from llmmon.store.payload import payload_of
 
 if TYPE_CHECKING:
     import pandas
@@ -50,6 +51,9 @@ def load_frames(connection: Connection, deployment: str, span: Window, *, sample
     place = {"deployment": deployment, "start": span.start, "end": span.end}
     requests = _frame(connection, "frames/requests", place)
     groups = requests.pop("groups")
+    for name, column in _texts(requests).items():
+        requests[name] = column
+    requests = requests.drop(columns=["user_ref", "content", "key_id", "wrapped_key"])
     for name in sorted({name for row in groups for name in row}):
         requests[f"group.{name}"] = _objects([row.get(name) for row in groups], requests.index)
     context = requests[["request_key", "occurred_at", *(c for c in requests.columns if c.startswith("group."))]]
@@ -65,6 +69,16 @@ def load_frames(connection: Connection, deployment: str, span: Window, *, sample
         scores=scores.merge(context, on="request_key", how="inner"),
         responses=responses,
     )
+
+
+def _texts(requests: pandas.DataFrame) -> dict[str, pandas.Series[Any]]:
+    payloads = [payload_of(row) for row in requests.itertuples(index=False)]
+    texts = {
+        "prompt": [last_user_turn(payload.messages) for payload in payloads],
+        "response_text": [payload.response_text for payload in payloads],
+        "reference_answer": [payload.reference_answer for payload in payloads],
+    }
+    return {name: _objects(values, requests.index) for name, values in texts.items()}
 
 
 def _frame(connection: Connection, name: str, place: dict[str, Any]) -> pandas.DataFrame:
@@ -92,8 +106,8 @@ def _objects(values: list[Any], index: pandas.Index[Any] | None) -> pandas.Serie
 _COLUMNS: Final = {
     "frames/requests": re.findall(
         r"\w+",
-        "request_key occurred_at model model_version route tenant language status error_type finish_reason prompt "
-        "response_text reference_answer n_input_tokens n_output_tokens ttft_ms latency_ms cost_usd feedback groups",
+        "request_key occurred_at model model_version route tenant language status error_type finish_reason user_ref "
+        "n_input_tokens n_output_tokens ttft_ms latency_ms cost_usd feedback groups content key_id wrapped_key",
     ),
     "frames/scores": re.findall(r"\w+", "request_key lane variant repeat scorer value label reason probability change"),
     "frames/responses": re.findall(

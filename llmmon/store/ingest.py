@@ -1,31 +1,35 @@
 """One batch of a source into Postgres, all of it or nothing.
 
-The transaction locks the source's cursor, copies the rows to a staging table, inserts the identities that are new and
-their content, quarantines what could not be read, records the batch and the audit event, and moves the cursor.
+The transaction locks the source's cursor, numbers the identities that are new, copies their facts and payloads straight
+to where they stay, quarantines what could not be read, records the batch with the tree hash over its rows and the audit
+event, and moves the cursor.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Final
+from datetime import date, datetime
+from operator import attrgetter
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
 import llmmon
 from llmmon.audit.event import body
+from llmmon.audit.tree_hash import root_of
 from llmmon.model import Json, RequestLog
+from llmmon.privacy.keys import master_key
 from llmmon.store import audit
+from llmmon.store.copy_text import binary, copy_binary, copy_lines, text
 from llmmon.store.coverage import lock_accounts
-from llmmon.store.database import Database, execute, fetch
-from llmmon.store.statements import statement
-
-_ROWS_PER_WRITE: Final = 64
-_encode = msgspec.json.Encoder().encode
+from llmmon.store.database import Database, execute, fetch, in_one_transaction
+from llmmon.store.payload import make_subject_keys, subject_keys
+from llmmon.store.stored_request import StoredRequest, fact_lines, payload_tuples, stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,11 @@ class Batch:
     bad : sequence of BadRow
         Unreadable rows; ``n_in = len(requests) + n_dup + len(bad)``.
     raw_digest : bytes
-        SHA-256 over the SHA-256 of each row in turn.
+        SHA-256 over the rows in turn, each followed by a line feed.
     gate : mapping or None
         What Great Expectations said.
+    resolves : sequence of int
+        Quarantined rows that these requests were read from.
     """
 
     source: str
@@ -69,6 +75,7 @@ class Batch:
     raw_digest: bytes
     gate: Json | None
     config_digest: str
+    resolves: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,15 @@ def position(database: Database, source: str) -> Json | None:
 
 
 def load(database: Database, batch: Batch) -> Loaded | None:
-    """Load `batch`; return None, with nothing changed, when another loader has moved the cursor meanwhile."""
+    """Load `batch`; return None, with nothing changed, when another loader has moved the cursor meanwhile.
+
+    What passes (a deadlock, a lost connection) is tried again. When the answer to a COMMIT was lost, the second attempt
+    finds the cursor moved and changes nothing.
+    """
+    return in_one_transaction(lambda: _load(database, batch))
+
+
+def _load(database: Database, batch: Batch) -> Loaded | None:
     _ensure_partitions(database, {request.occurred_at.date() for request in batch.requests})
     with database.transaction() as connection:
         execute(connection, "source_cursor/begin", {"source": batch.source})
@@ -97,18 +112,22 @@ def load(database: Database, batch: Batch) -> Loaded | None:
         if found != batch.from_position:
             return None
         batch_id = int(fetch(connection, "ingest_batch/reserve")[0].batch_id)
-        execute(connection, "staging/create")
-        _copy(connection, "staging/copy", _request_lines(batch.requests))
-        lock_accounts(connection, (request.deployment for request in batch.requests), shared=True)
-        moved = fetch(connection, "staging/load", {"batch_id": batch_id})[0]
-        n_new, n_dirty = int(moved.n_new), int(moved.n_dirty)
-        n_known = len(batch.requests) - n_new
-        n_changed = fetch(connection, "staging/changed")[0].n if n_known else 0
-        loaded = Loaded(batch_id, n_new, batch.n_dup + n_known, n_dirty)
+        lock_accounts(connection, {request.deployment for request in batch.requests}, shared=True)
+        rows, known = _store(connection, batch, batch_id)
+        n_dirty = _mark_dirty(connection, rows)
+        loaded = Loaded(batch_id, len(rows), batch.n_dup + len(known), n_dirty)
         execute(connection, "ingest_batch/release", {"source": batch.source})
-        _record(connection, batch, batch_id, "loaded", n_new=n_new, n_dup=loaded.n_dup)
-        _copy(connection, "quarantine/copy", _bad_lines(batch, batch_id))
-        detail = {**_counts(batch, n_new, loaded.n_dup), "n_changed": n_changed, "n_dirty_windows": n_dirty}
+        root = root_of([row.digest for row in rows])
+        _record(connection, batch, batch_id, "loaded", n_new=loaded.n_new, n_dup=loaded.n_dup, root=root)
+        copy_lines(connection, "quarantine/copy", _bad_lines(batch, batch_id))
+        detail = {
+            **_counts(batch, loaded.n_new, loaded.n_dup),
+            "n_changed": _count_changed(connection, batch.source, known),
+            "n_dirty_windows": n_dirty,
+            "n_from_quarantine": _resolve(connection, batch, batch_id),
+            "redacted": _redacted(rows),
+            "root": None if root is None else root.hex(),
+        }
         _tell(connection, batch, "batch.loaded", batch_id, detail)
         execute(connection, "source_cursor/move", {"source": batch.source, "position": _json(batch.to_position)})
     return loaded
@@ -143,11 +162,93 @@ def hold(database: Database, batch: Batch, failures: Sequence[str]) -> int:
 def _ensure_partitions(database: Database, days: set[date]) -> None:
     # in a transaction of its own, because making a partition locks the whole table
     with database.transaction() as connection:
-        for day in sorted(days):
-            fetch(connection, "request_log/ensure_partition", {"day": day})
+        fetch(connection, "request_log/ensure_partitions", {"days": sorted(days)})
 
 
-def _record(connection: Connection, batch: Batch, batch_id: int, state: str, *, n_new: int, n_dup: int) -> None:
+def _store(connection: Connection, batch: Batch, batch_id: int) -> tuple[list[StoredRequest], list[RequestLog]]:
+    """Write the requests that are not known yet; return them in order of their keys, and the known ones."""
+    execute(connection, "staging/create")
+    lines = (f"{text(request.request_id)}\t{request.occurred_at.isoformat()}\n" for request in batch.requests)
+    copy_lines(connection, "staging/copy", lines)
+    numbered = fetch(connection, "staging/identify", {"source": batch.source})
+    keys = {row.request_id: int(row.request_key) for row in numbered}
+    subjects = make_subject_keys(
+        connection, {request.user_ref for request in batch.requests if request.user_ref and request.request_id in keys}
+    )
+    rows: list[StoredRequest] = []
+    known: list[RequestLog] = []
+    for request in batch.requests:
+        key = keys.get(request.request_id)
+        if key is None:
+            known.append(request)
+        else:
+            rows.append(stored(key, request, subjects.get(request.user_ref or "")))
+    rows.sort(key=attrgetter("request_key"))
+    copy_lines(connection, "request_log/copy", fact_lines(rows, batch_id))
+    copy_binary(connection, "request_payload/copy", payload_tuples(rows))
+    return rows, known
+
+
+def _mark_dirty(connection: Connection, rows: Sequence[StoredRequest]) -> int:
+    """Mark the finished windows that `rows` fall in as to be done again, and return how many they are."""
+    if not rows:
+        return 0
+    moments: dict[str, list[datetime]] = defaultdict(list)
+    for row in rows:
+        moments[row.request.deployment].append(row.request.occurred_at)
+    for found in moments.values():
+        found.sort()
+    span = {
+        "deployments": sorted(moments),
+        "first_at": min(found[0] for found in moments.values()),
+        "last_at": max(found[-1] for found in moments.values()),
+    }
+    late = []
+    for window in fetch(connection, "window_stage/finished", span):
+        found = moments[window.deployment]
+        first = bisect_left(found, window.window_start)
+        if first < len(found) and found[first] < window.window_end:
+            late.append({"deployment": window.deployment, "window_start": window.window_start})
+    execute(connection, "window_stage/dirty", late)
+    return len(late)
+
+
+def _count_changed(connection: Connection, source: str, known: Sequence[RequestLog]) -> int:
+    """Count the repeated requests whose content differs from what was logged first, which stays."""
+    if not known:
+        return 0
+    wanted = {"source": source, "request_ids": [request.request_id for request in known]}
+    before = {row.request_id: bytes(row.digest) for row in fetch(connection, "request_log/digests", wanted)}
+    subjects = subject_keys(connection, {request.user_ref for request in known if request.user_ref})
+    return sum(
+        stored(0, request, subjects.get(request.user_ref or "")).digest != before[request.request_id]
+        for request in known
+        if request.request_id in before
+    )
+
+
+def _resolve(connection: Connection, batch: Batch, batch_id: int) -> int:
+    resolved = {"batch_id": batch_id, "quarantine_ids": list(batch.resolves)}
+    return execute(connection, "quarantine/resolve", resolved) if batch.resolves else 0
+
+
+def _redacted(rows: Sequence[StoredRequest]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for row in rows:
+        found.update(row.request.redacted)
+    return dict(sorted(found.items()))
+
+
+def _record(
+    connection: Connection,
+    batch: Batch,
+    batch_id: int,
+    state: str,
+    *,
+    n_new: int,
+    n_dup: int,
+    root: bytes | None = None,
+) -> None:
     times = [request.occurred_at for request in batch.requests]
     execute(
         connection,
@@ -165,6 +266,7 @@ def _record(connection: Connection, batch: Batch, batch_id: int, state: str, *, 
             "first_occurred_at": min(times, default=None),
             "last_occurred_at": max(times, default=None),
             "raw_digest": batch.raw_digest,
+            "root": root,
             "gate": None if batch.gate is None else _json(batch.gate),
             "code_version": llmmon.__version__,
             "config_digest": batch.config_digest,
@@ -181,93 +283,14 @@ def _tell(connection: Connection, batch: Batch, event: str, batch_id: int, detai
     audit.append(connection, body(event, f"source {batch.source}", told, config_digest=batch.config_digest))
 
 
-class _Lines:
-    """A file for COPY that is written while it is read, so that client and server work at the same time."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-
-    def read(self, size: int) -> bytes:  # noqa: ARG002  a chunk may be longer than what psycopg2 asks for
-        return "".join(itertools.islice(self._lines, _ROWS_PER_WRITE)).encode()
-
-
-def _copy(connection: Connection, name: str, lines: Iterator[str]) -> None:
-    cursor = connection.connection.cursor()
-    try:
-        cursor.copy_expert(statement(name), _Lines(lines))
-    finally:
-        cursor.close()
-
-
-def _request_lines(requests: Sequence[RequestLog]) -> Iterator[str]:
-    for ordinal, request in enumerate(requests):
-        yield "\t".join(
-            (
-                str(ordinal),
-                _text(request.source),
-                _text(request.request_id),
-                request.occurred_at.isoformat(),
-                _text(request.deployment),
-                _text(request.model),
-                _text(request.model_version),
-                _text(request.route),
-                _text(request.tenant),
-                _text(request.language),
-                _text(request.user_ref),
-                _text(request.conversation_id),
-                request.status,
-                _text(request.error_type),
-                _text(request.finish_reason),
-                _jsonb(request.messages),
-                _jsonb(request.documents),
-                _jsonb(request.parameters),
-                _text(request.response_text),
-                _text(request.reference_answer),
-                _number(request.n_input_tokens),
-                _number(request.n_output_tokens),
-                _number(request.ttft_ms),
-                _number(request.latency_ms),
-                _number(request.cost_usd),
-                _number(request.feedback),
-                _jsonb(request.groups),
-                _jsonb(request.tags),
-                _array(request.cleaned),
-                f"\\\\x{request.digest.hex()}\n",
-            )
-        )
-
-
 def _bad_lines(batch: Batch, batch_id: int) -> Iterator[str]:
+    master = master_key()
     for row in batch.bad:
-        digest = hashlib.sha256(row.raw).hexdigest()
-        columns = (str(batch_id), _text(batch.source), _text(row.file), str(row.offset), row.code, _text(row.reason))
-        yield "\t".join((*columns, f"\\\\x{row.raw.hex()}", f"\\\\x{digest}\n"))
-
-
-def _text(value: str | None) -> str:
-    if value is None:
-        return "\\N"
-    if value.isalnum():
-        return value
-    return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-
-
-def _number(value: float | None) -> str:
-    return "\\N" if value is None else repr(value)
-
-
-def _jsonb(value: Sequence[object] | Mapping[str, object]) -> str:
-    if not value:
-        return "{}" if isinstance(value, Mapping) else "[]"
-    return _encode(value).decode().replace("\\", "\\\\")
-
-
-def _array(values: Sequence[str]) -> str:
-    if not values:
-        return "{}"
-    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return _text("{" + ",".join(f'"{value}"' for value in quoted) + "}")
+        raw = row.raw if master is None else master.seal_quarantine(row.raw)
+        digest = hashlib.sha256(raw).digest()
+        columns = (str(batch_id), text(batch.source), text(row.file), str(row.offset), row.code, text(row.reason))
+        yield "\t".join((*columns, binary(raw), binary(digest), "f\n" if master is None else "t\n"))
 
 
 def _json(value: Json) -> str:
-    return _encode(value).decode()
+    return msgspec.json.encode(value).decode()

@@ -14,8 +14,8 @@ _CONTENT: Final = {"scores": "maintenance/forget_scores", "responses": "maintena
 
 def make_partitions(connection: Connection, first: date, n_days: int) -> None:
     """Make the day partitions of `n_days` days from `first` on that are not there."""
-    for offset in range(n_days):
-        fetch(connection, "request_log/ensure_partition", {"day": first + timedelta(days=offset)})
+    days = [first + timedelta(days=offset) for offset in range(n_days)]
+    fetch(connection, "request_log/ensure_partitions", {"days": days})
 
 
 def partitions_before(connection: Connection, before: date) -> list[date]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, Row
 
-from llmmon.model import Document, Message, RequestLog, Window
+from llmmon.model import RequestLog, Window
 from llmmon.store.database import fetch
+from llmmon.store.payload import Payload, payload_of
 
 
 def window_requests(connection: Connection, deployment: str, window: Window) -> list[tuple[int, RequestLog]]:
@@ -26,16 +28,10 @@ def count_requests(connection: Connection, deployment: str, window: Window) -> i
 
 
 def request_log(row: Row[Any]) -> RequestLog:
-    """Return the record of one row that holds every column of it; further columns are passed over."""
-    fields = {name: getattr(row, name) for name in RequestLog.__dataclass_fields__}
-    return RequestLog(
-        **{
-            **fields,
-            "messages": tuple(Message(role=turn["role"], content=turn["content"]) for turn in row.messages),
-            "documents": tuple(
-                Document(content=item["content"], document_id=item.get("document_id")) for item in row.documents
-            ),
-            "cleaned": tuple(row.cleaned),
-            "digest": bytes(row.digest),
-        }
-    )
+    """Return the record of one row that holds every fact of it and its payload; further columns are passed over."""
+    facts = {name: getattr(row, name) for name in _FACTS}
+    texts = msgspec.structs.asdict(payload_of(row))
+    return RequestLog(**{**facts, **texts, "cleaned": tuple(row.cleaned)})
+
+
+_FACTS: Final = sorted({*RequestLog.__struct_fields__} - {*Payload.__struct_fields__, "user"})

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from llmmon.model import LOGGED, Document, Message, Scorable, Score, Window
 from llmmon.store.database import execute, fetch
+from llmmon.store.payload import payload_of
 
 _BEGINNING: Final = (datetime(1, 1, 1, tzinfo=UTC), -1)
 Page = tuple[datetime, int]
@@ -52,23 +53,21 @@ def logged_responses(
         "limit": limit,
     }
     rows = fetch(connection, "score/logged_responses", parameters)
-    page = [
-        (
-            Scorable(
-                request_key=row.request_key,
-                lane=LOGGED,
-                variant="as_logged",
-                repeat=0,
-                messages=_messages(row.messages),
-                documents=_documents(row.documents),
-                text=row.response_text,
-                reference_answer=row.reference_answer,
-                mean_logprob=row.logged_mean_logprob,
-            ),
-            bool(row.is_sampled),
+    page = []
+    for row in rows:
+        payload = payload_of(row)
+        logged = Scorable(
+            request_key=row.request_key,
+            lane=LOGGED,
+            variant="as_logged",
+            repeat=0,
+            messages=payload.messages,
+            documents=payload.documents,
+            text=payload.response_text,
+            reference_answer=payload.reference_answer,
+            mean_logprob=row.logged_mean_logprob,
         )
-        for row in rows
-    ]
+        page.append((logged, bool(row.is_sampled)))
     return page, (rows[-1].occurred_at, rows[-1].request_key) if rows else None
 
 
@@ -92,7 +91,7 @@ def replayed_responses(
             messages=_messages(row.messages),
             documents=_documents(row.documents),
             text=row.response_text,
-            reference_answer=row.reference_answer,
+            reference_answer=payload_of(row).reference_answer,
             siblings=tuple(text for other, text in answers[key] if other != index),
             mean_logprob=row.mean_logprob,
         )

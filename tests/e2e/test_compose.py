@@ -23,7 +23,7 @@ from llmmon.store.scratch import scratch_server
 CHECKOUT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 SECRETS = (
-    *("POSTGRES_PASSWORD", "LLMMON_APP_PASSWORD", "LLMMON_USER_KEY"),
+    *("POSTGRES_PASSWORD", "LLMMON_APP_PASSWORD", "LLMMON_PRIVACY_KEY"),
     *("AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET_KEY"),
 )
 FERNET_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="

@@ -26,6 +26,8 @@ HOURS = 2
 TASK = re.compile(r"airflow worker -- [0-9a-f]{8}-")
 TOML = """
 ui_url = "${LLMMON_UI_URL:-http://127.0.0.1/llmmon}"
+[retention]
+request_log_days = 36500
 [sources.logs]
 read = {type = "openai_jsonl", path = "${here}/logs.jsonl"}
 [backends]

@@ -23,8 +23,8 @@ from llmmon.store.request_log import window_requests
 HOUR = timedelta(hours=1)
 WINDOW = Window.parse("2023-06-27T05:00", hours=1)
 CONTENT = """
-    SELECT source, request_id, occurred_at, response_text, encode(digest, 'hex')
-      FROM llmmon.request_log ORDER BY request_id
+    SELECT source, request_id, occurred_at, convert_from(content, 'UTF8'), encode(digest, 'hex')
+      FROM llmmon.request_log JOIN llmmon.request_payload USING (request_key, occurred_at) ORDER BY request_id
 """
 ACCOUNT = "SELECT sum(n_in), sum(n_new), sum(n_dup), sum(n_bad) FROM llmmon.ingest_batch WHERE state = 'loaded'"
 
@@ -232,6 +232,7 @@ def test_the_gate_finds_missing_values_stale_rows_and_few_rows(database, config,
 
     for limits, words in [
         ({"max_null_fraction": {"response_text": 0.5}}, "not_be_null.*response_text"),
+        ({"max_null_fraction": {"cost_usd": 0.5}}, "not_be_null.*cost_usd"),
         ({"max_null_fraction": {}, "max_age_days": 1.0}, "column_max_to_be_between.*occurred_at"),
         ({"max_null_fraction": {}, "min_rows": 4}, "row_count_to_be_between.*observed 3"),
     ]:

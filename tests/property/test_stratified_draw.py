@@ -30,7 +30,6 @@ def requests(population: dict[str, int]) -> list[tuple[int, RequestLog]]:
                 deployment="d",
                 model="m",
                 messages=(),
-                digest=b"",
                 route=route,
                 groups={"age": "old"} if key % 2 else {},
             ),

@@ -25,7 +25,6 @@ def request(text: str) -> RequestLog:
         deployment="d",
         model="m",
         messages=(Message(role="user", content=text),),
-        digest=b"",
     )
 
 

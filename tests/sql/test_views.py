@@ -23,8 +23,8 @@ def fill(database: Database, given: dict[str, list[dict[str, Any]]]) -> None:
         for name, rows in given.items():
             schema, table_name = name.split(".")
             if name == "llmmon.request_log":
-                for day in sorted({row["occurred_at"].date() for row in rows}):
-                    fetch(connection, "request_log/ensure_partition", {"day": day})
+                days = sorted({row["occurred_at"].date() for row in rows})
+                fetch(connection, "request_log/ensure_partitions", {"days": days})
             table = sqlalchemy.Table(table_name, sqlalchemy.MetaData(), schema=schema, autoload_with=connection)
             for row in rows:
                 cells = {key: sqlalchemy.null() if value is None else value for key, value in row.items()}

@@ -7,13 +7,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from llmmon.model import Message, last_user_turn
 from llmmon.store.database import fetch
+from llmmon.store.payload import Payload, payload_of
 from llmmon_airflow.web.reading import reading
 from llmmon_airflow.web.streams import Stream, streams_of
 
 PAGE = 50
 N_REQUESTS = 10
 N_WINDOWS = 48
+LONGEST_TEXT = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +49,7 @@ class Exhibit:
     """A request that shows the alert, and its answers side by side."""
 
     request: Any
+    payload: Payload
     answers: Sequence[Answer]
 
 
@@ -113,27 +117,27 @@ def _exhibits(connection: Connection, alert: Any) -> list[Exhibit]:
     scores: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
     for row in fetch(connection, "ui/alert_scores", where):
         scores[row.request_key, row.lane, row.variant, row.repeat].append(row)
-    return [
-        Exhibit(
-            request=request,
-            answers=[
-                _logged(request, scores),
-                *(_replayed(row, request, scores) for row in replays[request.request_key]),
-            ],
+    exhibits = []
+    for request in requests:
+        payload = payload_of(request)
+        replayed = [_replayed(row, payload, scores) for row in replays[request.request_key]]
+        exhibits.append(
+            Exhibit(request=request, payload=payload, answers=[_logged(request, payload, scores), *replayed])
         )
-        for request in requests
-    ]
+    return exhibits
 
 
-def _logged(request: Any, scores: Mapping[tuple[Any, ...], list[Any]]) -> Answer:
+def _logged(request: Any, payload: Payload, scores: Mapping[tuple[Any, ...], list[Any]]) -> Answer:
     why = f"the request failed: {request.error_type or 'no cause was logged'}"
+    if request.key_id is not None and request.wrapped_key is None:
+        why = "its subject was erased"
     return Answer(
         lane="logged",
         variant="as_logged",
         repeat=0,
-        text=request.response_text,
+        text=None if payload.response_text is None else payload.response_text[:LONGEST_TEXT],
         n_characters=request.n_characters,
-        reason=None if request.response_text is not None else why,
+        reason=None if payload.response_text is not None else why,
         facts={
             "model": request.model_version or request.model,
             "latency_ms": request.latency_ms,
@@ -146,7 +150,8 @@ def _logged(request: Any, scores: Mapping[tuple[Any, ...], list[Any]]) -> Answer
     )
 
 
-def _replayed(row: Any, request: Any, scores: Mapping[tuple[Any, ...], list[Any]]) -> Answer:
+def _replayed(row: Any, logged: Payload, scores: Mapping[tuple[Any, ...], list[Any]]) -> Answer:
+    turns = tuple(Message(role=turn["role"], content=turn["content"]) for turn in row.messages)
     return Answer(
         lane=row.lane,
         variant=row.variant,
@@ -162,16 +167,10 @@ def _replayed(row: Any, request: Any, scores: Mapping[tuple[Any, ...], list[Any]
             "logged_mean_logprob": row.logged_mean_logprob,
         },
         change=row.change,
-        prompt=last_user_turn(row.messages) if row.messages != request.messages else None,
+        prompt=None if turns == logged.messages else last_user_turn(turns) or "",
         scores=scores.get((row.request_key, row.lane, row.variant, row.repeat), []),
     )
 
 
 def _scores_of(scores: Mapping[tuple[Any, ...], list[Any]], request_key: int, lane: str) -> list[Any]:
     return [row for (key, of_lane, *_), rows in scores.items() if (key, of_lane) == (request_key, lane) for row in rows]
-
-
-def last_user_turn(messages: Sequence[Mapping[str, Any]] | None) -> str:
-    """Return the last thing the user said."""
-    turns = [turn.get("content", "") for turn in messages or () if turn.get("role") == "user"]
-    return str(turns[-1]) if turns else ""

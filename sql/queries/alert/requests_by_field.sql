@@ -9,9 +9,9 @@ SELECT request_key
    AND CASE %(field)s WHEN 'status' THEN (status = 'error')::integer WHEN 'latency_ms' THEN latency_ms
                       WHEN 'ttft_ms' THEN ttft_ms WHEN 'cost_usd' THEN cost_usd
                       WHEN 'n_output_tokens' THEN n_output_tokens WHEN 'n_input_tokens' THEN n_input_tokens
-                      WHEN 'response_text' THEN length(response_text) END IS NOT NULL
+                      WHEN 'response_text' THEN response_characters END IS NOT NULL
  ORDER BY CASE %(field)s WHEN 'status' THEN (status = 'error')::integer WHEN 'latency_ms' THEN latency_ms
                          WHEN 'ttft_ms' THEN ttft_ms WHEN 'cost_usd' THEN cost_usd
                          WHEN 'n_output_tokens' THEN n_output_tokens WHEN 'n_input_tokens' THEN n_input_tokens
-                         WHEN 'response_text' THEN length(response_text) END * %(sign)s DESC, request_key
+                         WHEN 'response_text' THEN response_characters END * %(sign)s DESC, request_key
  LIMIT 5

@@ -1,13 +1,13 @@
--- The requests of one deployment over one stretch of time, column by column, for metrics.
-SELECT request_key, occurred_at, model, model_version, route, tenant, language, status, error_type, finish_reason,
-       (SELECT turn.message ->> 'content'
-          FROM jsonb_array_elements(messages) WITH ORDINALITY AS turn (message, place)
-         WHERE turn.message ->> 'role' = 'user'
-         ORDER BY turn.place DESC
-         LIMIT 1) AS prompt,
-       response_text, reference_answer, n_input_tokens, n_output_tokens, ttft_ms, latency_ms, cost_usd, feedback, groups
-  FROM llmmon.request_log
- WHERE deployment = %(deployment)s
-   AND occurred_at >= %(start)s
-   AND occurred_at < %(end)s
- ORDER BY occurred_at, request_key
+-- The requests of one deployment over one stretch of time, for metrics.
+SELECT l.request_key, l.occurred_at, l.model, l.model_version, l.route, l.tenant, l.language, l.status, l.error_type,
+       l.finish_reason, l.user_ref, l.n_input_tokens, l.n_output_tokens, l.ttft_ms, l.latency_ms, l.cost_usd,
+       l.feedback, l.groups, p.content, p.key_id, k.wrapped_key
+  FROM llmmon.request_log AS l
+  LEFT JOIN llmmon.request_payload AS p
+    ON p.occurred_at = l.occurred_at AND p.request_key = l.request_key
+   AND p.occurred_at >= %(start)s AND p.occurred_at < %(end)s
+  LEFT JOIN llmmon.subject_key AS k ON k.key_id = p.key_id
+ WHERE l.deployment = %(deployment)s
+   AND l.occurred_at >= %(start)s
+   AND l.occurred_at < %(end)s
+ ORDER BY l.occurred_at, l.request_key

@@ -1,10 +1,14 @@
 -- The request logs of one deployment over one window, oldest first.
-SELECT request_key, source, request_id, occurred_at, deployment, model, model_version, route, tenant, language, user_ref,
-       conversation_id, status, error_type, finish_reason, messages, documents, parameters, response_text,
-       reference_answer, n_input_tokens, n_output_tokens, ttft_ms, latency_ms, cost_usd, feedback, groups, tags, cleaned,
-       digest
-  FROM llmmon.request_log
- WHERE deployment = %(deployment)s
-   AND occurred_at >= %(start)s
-   AND occurred_at < %(end)s
- ORDER BY occurred_at, request_key
+SELECT l.request_key, l.source, l.request_id, l.occurred_at, l.deployment, l.model, l.model_version, l.route, l.tenant,
+       l.language, l.user_ref, l.conversation_id, l.status, l.error_type, l.finish_reason, l.n_input_tokens,
+       l.n_output_tokens, l.ttft_ms, l.latency_ms, l.cost_usd, l.feedback, l.groups, l.tags, l.cleaned, l.redacted,
+       p.content, p.key_id, k.wrapped_key
+  FROM llmmon.request_log AS l
+  LEFT JOIN llmmon.request_payload AS p
+    ON p.occurred_at = l.occurred_at AND p.request_key = l.request_key
+   AND p.occurred_at >= %(start)s AND p.occurred_at < %(end)s
+  LEFT JOIN llmmon.subject_key AS k ON k.key_id = p.key_id
+ WHERE l.deployment = %(deployment)s
+   AND l.occurred_at >= %(start)s
+   AND l.occurred_at < %(end)s
+ ORDER BY l.occurred_at, l.request_key

@@ -1,13 +1,17 @@
 -- A page of the logged responses of one window to be judged, with the surprise of the first replay lane that measured it.
 SELECT request.request_key,
        request.occurred_at,
-       request.messages,
-       request.documents,
-       request.response_text,
-       request.reference_answer,
+       request.user_ref,
+       payload.content,
+       payload.key_id,
+       subject.wrapped_key,
        sample.sample_id IS NOT NULL AS is_sampled,
        surprise.logged_mean_logprob
   FROM llmmon.request_log AS request
+  LEFT JOIN llmmon.request_payload AS payload
+    ON payload.occurred_at = request.occurred_at AND payload.request_key = request.request_key
+   AND payload.occurred_at >= %(start)s AND payload.occurred_at < %(end)s
+  LEFT JOIN llmmon.subject_key AS subject ON subject.key_id = payload.key_id
   LEFT JOIN llmmon.sample
     ON sample.deployment = request.deployment
    AND sample.window_start = %(start)s

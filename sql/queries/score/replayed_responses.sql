@@ -8,12 +8,19 @@ SELECT response.request_key,
        response.documents,
        response.response_text,
        response.mean_logprob,
-       request.reference_answer
+       request.user_ref,
+       payload.content,
+       payload.key_id,
+       subject.wrapped_key
   FROM llmmon.response
   JOIN llmmon.request_log AS request
     ON request.request_key = response.request_key
    AND request.occurred_at >= %(start)s
    AND request.occurred_at < %(end)s
+  LEFT JOIN llmmon.request_payload AS payload
+    ON payload.occurred_at = request.occurred_at AND payload.request_key = request.request_key
+   AND payload.occurred_at >= %(start)s AND payload.occurred_at < %(end)s
+  LEFT JOIN llmmon.subject_key AS subject ON subject.key_id = payload.key_id
  WHERE response.deployment = %(deployment)s
    AND response.window_start = %(start)s
    AND response.lane = ANY (%(lanes)s)

@@ -1,33 +1,5 @@
--- A session's private table for the rows of one batch; a commit or rollback empties it.
+-- A session's private table for the identities in one batch; a commit or rollback empties it.
 CREATE TEMPORARY TABLE IF NOT EXISTS llmmon_staging (
-  ordinal          integer          NOT NULL,
-  source           text             NOT NULL,
-  request_id       text             NOT NULL,
-  occurred_at      timestamptz      NOT NULL,
-  deployment       text             NOT NULL,
-  model            text             NOT NULL,
-  model_version    text,
-  route            text,
-  tenant           text,
-  language         text,
-  user_ref         text,
-  conversation_id  text,
-  status           text             NOT NULL,
-  error_type       text,
-  finish_reason    text,
-  messages         jsonb            NOT NULL,
-  documents        jsonb            NOT NULL,
-  parameters       jsonb            NOT NULL,
-  response_text    text,
-  reference_answer text,
-  n_input_tokens   integer,
-  n_output_tokens  integer,
-  ttft_ms          double precision,
-  latency_ms       double precision,
-  cost_usd         double precision,
-  feedback         double precision,
-  groups           jsonb            NOT NULL,
-  tags             jsonb            NOT NULL,
-  cleaned          text[]           NOT NULL,
-  digest           bytea            NOT NULL
+  request_id  text        NOT NULL,
+  occurred_at timestamptz NOT NULL
 ) ON COMMIT DELETE ROWS

@@ -111,8 +111,8 @@ def test_the_auditor_runs_every_file_and_every_view(auditor: Database) -> None:
         "SELECT compliance.drop_views_except('{}')",
         "SET ROLE llmmon_owner",
         "SET ROLE llmmon_writer",
-        "SELECT messages FROM llmmon.request_log",
-        "SELECT response_text FROM llmmon.request_log",
+        "SELECT content FROM llmmon.request_payload",
+        "SELECT wrapped_key FROM llmmon.subject_key",
         "SELECT response_text FROM llmmon.response",
         "SELECT evidence FROM llmmon.score",
         "SELECT raw FROM llmmon.quarantine",
@@ -136,7 +136,7 @@ def test_the_auditor_changes_nothing_and_reads_no_payload(auditor: Database, sta
         "DELETE FROM llmmon.alert",
         "DELETE FROM llmmon.measurement",
         "DELETE FROM llmmon.request_log",
-        "UPDATE llmmon.request_log SET response_text = ''",
+        "UPDATE llmmon.request_payload SET content = ''",
         "UPDATE llmmon.alert_event SET actor = 'nobody'",
         "DELETE FROM llmmon.delivery_attempt",
         "UPDATE llmmon.provenance SET code_version = ''",
@@ -179,7 +179,7 @@ def test_the_analyst_reads_numbers_and_no_audit(database: Database, login: Login
     run(analyst, "SELECT model, latency_ms, groups FROM llmmon.request_log")
     for statement in (
         "SELECT * FROM audit.trail",
-        "SELECT messages FROM llmmon.request_log",
+        "SELECT content FROM llmmon.request_payload",
         "DELETE FROM llmmon.score",
     ):
         with pytest.raises(StoreError, match="permission denied"):

@@ -43,10 +43,7 @@ def requests(connection: Connection) -> list[int]:
                     "language": "en",
                     "status": "ok",
                     "finish_reason": "stop",
-                    "messages": prompt(i),
-                    "documents": [{"document_id": "doc-1", "content": HOSTILE}] if i else [],
-                    "response_text": text,
-                    "reference_answer": "yes",
+                    "response_characters": len(text),
                     "n_input_tokens": 40,
                     "n_output_tokens": 3,
                     "latency_ms": 612.4,
@@ -55,6 +52,10 @@ def requests(connection: Connection) -> list[int]:
                 }
             ],
         )
+        documents = [{"document_id": "doc-1", "content": HOSTILE}] if i else []
+        texts = {"messages": prompt(i), "documents": documents, "response_text": text, "reference_answer": "yes"}
+        content = json.dumps(texts).encode()
+        insert(connection, "llmmon.request_payload", [{"request_key": keys[-1], "occurred_at": at, "content": content}])
     return keys
 
 

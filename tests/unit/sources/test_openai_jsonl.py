@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 import pytest
@@ -36,7 +35,6 @@ def test_every_field_of_the_format_arrives(line):
     )
     raw["request"]["temperature"] = 0.1
     found = parse(raw)
-    assert found.digest == hashlib.sha256(json.dumps(raw).encode()).digest()
     assert (found.request_id, found.deployment, found.model, found.route) == ("req-7", "assistant", "gpt-4", "primes")
     assert found.messages == (Message(role="user", content="Is 7 a prime number?"),)
     assert found.documents == (Document(content="facts", document_id="doc-1"), Document(content="more facts"))
@@ -162,15 +160,6 @@ def test_deployment_falls_back_to_the_model_and_a_setting_overrides_both(line):
     assert parse(raw, deployment="mine").deployment == "mine"
     del raw["deployment"]
     assert parse(raw).deployment == "gpt-4"
-
-
-def test_a_user_is_stored_as_a_keyed_pseudonym_or_not_at_all(line, monkeypatch):
-    """The reference is the published HMAC-SHA256 of RFC 4231 case 2, cut to 128 bits; without a key there is none."""
-    monkeypatch.setenv("USER_KEY", "Jefe")
-    raw = line(1, user="what do ya want for nothing?")
-    assert parse(raw, user_key_env="USER_KEY").user_ref == "5bdcc146bf60754e6a042426089575c7"
-    assert parse(raw).user_ref is None
-    assert parse(raw, user_key_env="NO_SUCH_KEY").user_ref is None
 
 
 def test_a_log_with_other_names_is_mapped(line):

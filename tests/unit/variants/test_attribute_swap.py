@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 from random import Random
 
+import msgspec
 import pytest
 
 from llmmon.errors import ConfigError
@@ -69,7 +69,7 @@ def test_a_prompt_without_a_swappable_term_yields_nothing(swap, attribute, text)
 
 def test_what_was_changed_is_told_with_its_rule(request_log):
     """The change names rule, groups and every term; documents are swapped with the prompt, turn by turn."""
-    request = dataclasses.replace(
+    request = msgspec.structs.replace(
         request_log(),
         messages=(Message(role="system", content="Be brief."), Message(role="user", content="Was the grandson late?")),
         documents=(Document(document_id="d1", content="A 70-year-old waited."),),

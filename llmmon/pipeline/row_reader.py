@@ -1,0 +1,63 @@
+"""Rows of a source as they may be stored: parsed, pseudonymous, redacted."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+from typing import Self
+
+import msgspec
+
+from llmmon.config import Config
+from llmmon.errors import ConfigError
+from llmmon.model import RequestLog
+from llmmon.privacy.keys import VARIABLE, MasterKey, master_key
+from llmmon.privacy.redaction import Redactor
+from llmmon.sources.base import RawRow, Source, sources
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RowReader:
+    """The one way from a row of a source to a request log that may be stored."""
+
+    name: str
+    source: Source
+    redactor: Redactor
+    master: MasterKey | None
+
+    @classmethod
+    def of(cls, config: Config, name: str) -> Self:
+        """Return the reader of the source `name`.
+
+        Raises
+        ------
+        ConfigError
+            When llmmon.toml has no such source, or its settings or the privacy settings cannot be used.
+        """
+        if name not in config.sources:
+            raise ConfigError(f"sources: no {name!r} in llmmon.toml; there are: {', '.join(config.sources)}")
+        source = config.sources[name].read.create(sources, where=f"sources.{name}.read")
+        return cls(name, source, Redactor(config.privacy), master_key())
+
+    def parse(self, row: RawRow) -> RequestLog:
+        """Return the request log of `row`, without its user and without personal data; raises `BadRowError`."""
+        return self.redactor.redact(self._pseudonymous(self.source.parse(row, source=self.name)))
+
+    def _pseudonymous(self, request: RequestLog) -> RequestLog:
+        """Put the user's reference in the user's place; without a privacy key there is none."""
+        if request.user is None:
+            return request
+        if self.master is None:
+            _say_no_key()
+        ref = None if self.master is None else self.master.pseudonym(request.user)
+        return msgspec.structs.replace(request, user=None, user_ref=ref)
+
+
+@cache  # once in a process
+def _say_no_key() -> None:
+    _log.warning(
+        "the log names users but %s is not set: no user reference is stored, and texts are not sealed", VARIABLE
+    )

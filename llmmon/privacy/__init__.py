@@ -1,0 +1,1 @@
+"""What keeps personal data from being stored in the clear."""

@@ -1,0 +1,154 @@
+"""Personal data out of a request before it is stored."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from llmmon.config import PrivacyConfig
+from llmmon.errors import BadRowError, ConfigError
+from llmmon.model import Document, Message, RequestLog
+from llmmon.privacy.keys import VARIABLE, master_key
+from llmmon.privacy.recognizers import TYPES, Find, find
+
+_PLACEHOLDER: Final = re.compile(r"<[A-Z][A-Z0-9_]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class Redactor:
+    """Replaces personal data in the texts of requests by its type, such as ``<EMAIL_ADDRESS>``.
+
+    Looked at are messages, documents, the answer, the reference answer, the values of parameters, of groups and of
+    tags. Names by which requests are grouped (deployment, route, tenant, conversation) are not.
+
+    Parameters
+    ----------
+    settings : PrivacyConfig
+        What to look for.
+
+    Raises
+    ------
+    ConfigError
+        When a type is unknown, a pattern cannot be used, or there is no key to keep rows that cannot be redacted under.
+    """
+
+    settings: PrivacyConfig
+    _patterns: tuple[tuple[str, re.Pattern[str]], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.settings.redact) - set(TYPES))
+        if unknown:
+            raise ConfigError(f"privacy.redact: no {', '.join(unknown)}; there are: {', '.join(TYPES)}")
+        if self.is_on and master_key() is None:
+            raise ConfigError(
+                f"privacy: {VARIABLE} is not set; rows that cannot be redacted are kept sealed under it, "
+                "so redaction needs it. `openssl rand -hex 32` makes one"
+            )
+        patterns = tuple((name, _compiled(name, regex)) for name, regex in self.settings.patterns.items())
+        object.__setattr__(self, "_patterns", patterns)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is looked for."""
+        return bool(self.settings.redact or self.settings.patterns)
+
+    def redact(self, request: RequestLog) -> RequestLog:
+        """Return `request` without what was found, and with how much of each type that was.
+
+        Raises
+        ------
+        BadRowError
+            When looking failed; a row that could not be looked through is quarantined, never stored as it is.
+        """
+        if not self.is_on:
+            return request
+        counts: Counter[str] = Counter()
+        try:
+            clean = msgspec.structs.replace(
+                request,
+                messages=tuple(
+                    Message(role=turn.role, content=self._text(turn.content, counts)) for turn in request.messages
+                ),
+                documents=tuple(
+                    Document(content=self._text(item.content, counts), document_id=item.document_id)
+                    for item in request.documents
+                ),
+                response_text=self._any(request.response_text, counts),
+                reference_answer=self._any(request.reference_answer, counts),
+                parameters=self._any(request.parameters, counts),
+                groups=self._any(request.groups, counts),
+                tags=self._any(request.tags, counts),
+            )
+        except Exception as error:
+            raise BadRowError(
+                "redaction_failed",
+                f"personal data could not be looked for ({type(error).__name__}); not stored as it is",
+            ) from error
+        return msgspec.structs.replace(clean, redacted=dict(sorted(counts.items()))) if counts else request
+
+    def _any(self, value: Any, counts: Counter[str]) -> Any:
+        if isinstance(value, str):
+            return self._text(value, counts)
+        if isinstance(value, Mapping):
+            clean: dict[str, Any] = {}
+            for key, item in value.items():
+                name = self._text(key, counts)
+                # two keys that are replaced by the same word stay two
+                clean[name if name not in clean else f"{name} {len(clean)}"] = self._any(item, counts)
+            return clean
+        if isinstance(value, (list, tuple)):
+            return [self._any(item, counts) for item in value]
+        return value
+
+    def _text(self, text: str, counts: Counter[str]) -> str:
+        # until nothing is left: what one find gives way to can stand beside what hid another
+        while found := self._find(text):
+            parts, end = [], 0
+            for item in found:
+                parts += [text[end : item.start], f"<{item.kind}>"]
+                counts[item.kind] += 1
+                end = item.end
+            text = "".join([*parts, text[end:]])
+        return text
+
+    def _find(self, text: str) -> list[Find]:
+        found = find(text, self.settings.redact, min_confidence=self.settings.min_confidence)
+        placeholders = [match.span() for match in _PLACEHOLDER.finditer(text)]
+        for name, pattern in self._patterns:
+            found += [
+                Find(*match.span(), name, 1.0)
+                for match in pattern.finditer(text)
+                if not any(start <= match.start() and match.end() <= end for start, end in placeholders)
+            ]
+        return _merged(found)
+
+
+def _merged(found: list[Find]) -> list[Find]:
+    """Return finds that overlap as one that covers them all, under the name of the surest; no rest of any stays."""
+    merged: list[Find] = []
+    for item in sorted(found):
+        if merged and item.start < merged[-1].end:
+            before = merged[-1]
+            surest = max(before, item, key=lambda find: find.confidence)
+            merged[-1] = surest._replace(start=before.start, end=max(before.end, item.end))
+        else:
+            merged.append(item)
+    return merged
+
+
+def _compiled(name: str, regex: str) -> re.Pattern[str]:
+    where = f"privacy.patterns.{name}"
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+        raise ConfigError(f"{where}: expected a name of capitals, digits and underscores, such as EMPLOYEE_ID")
+    try:
+        pattern = re.compile(regex)
+    except re.error as error:
+        raise ConfigError(f"{where}: {regex!r} is no regular expression: {error}") from None
+    if pattern.search(""):
+        raise ConfigError(f"{where}: {regex!r} matches the empty text; expected one that needs a character")
+    return pattern

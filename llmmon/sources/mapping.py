@@ -1,0 +1,223 @@
+"""House-made formats without code: where a row keeps each of llmmon's fields, written in llmmon.toml.
+
+A field is a path (``"response.choices[0].text"``) or a table of
+
+- one of ``path``, ``value`` (a constant) and ``template`` (``"{dataset}-{id}"``, paths in braces);
+- ``scale``: a number is multiplied by it, so that ``{path = "ttft_s", scale = 1000}`` gives milliseconds;
+- ``values``: what a value is called here; one that is not listed stays;
+- ``format``: of a time, as ``strptime`` reads it; ``unit``: ``s``, ``ms``, ``us`` or ``ns`` since 1970;
+- ``start`` and ``step_s``: for a log without a clock, the time is `start` plus so many seconds times the number found;
+- ``when = "ok"``: absent on rows that failed.
+
+``groups`` and ``tags`` are tables of fields. Times without a zone are UTC.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from llmmon.errors import BadRowError
+from llmmon.sources.flat_row import FIELDS
+
+Row = Mapping[str, Any]
+Getter = Callable[[Row], Any]
+
+_OPTIONS: Final = ("path", "value", "template", "scale", "values", "format", "unit", "start", "step_s", "when")
+_ORIGINS: Final = ("path", "value", "template")
+_KINDS: Final = (
+    ("template", str, "text with paths in braces"),
+    ("scale", (int, float), "a number"),
+    ("values", Mapping, "a table of names"),
+    ("format", str, "text as strptime reads it"),
+    ("start", str, "ISO 8601 text"),
+    ("step_s", (int, float), "seconds"),
+)
+_NUMBERS: Final = ("n_input_tokens", "n_output_tokens", "ttft_ms", "latency_ms", "cost_usd", "feedback")
+_PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_FINE_FRACTION: Final = re.compile(r"(\.\d{6})\d+")
+
+
+def compile_mapping(fields: Mapping[str, Any]) -> Callable[[Row, bytes], dict[str, Any]]:
+    """Return the function that turns a row and its bytes into llmmon's fields.
+
+    Without ``request_id`` a request is known by the digest of its bytes: the same bytes twice are one request.
+
+    Raises
+    ------
+    ValueError
+        Naming the field that is unknown, missing or written wrongly.
+    """
+    unknown = sorted(set(fields) - set(FIELDS))
+    if unknown:
+        raise ValueError(f"fields: no {', '.join(unknown)}; there are: {', '.join(FIELDS)}")
+    for name in ("occurred_at", "model"):
+        if name not in fields:
+            raise ValueError(f"fields: {name} is missing; every request needs one")
+    plain: list[tuple[str, Getter]] = []
+    when_ok: list[tuple[str, Getter]] = []
+    for name, spec in fields.items():
+        if name in {"groups", "tags"}:
+            plain.append((name, _nested(spec, name)))
+            continue
+        (when_ok if _waits_for_success(spec, name) else plain).append((name, _getter(spec, name)))
+
+    def apply(row: Row, raw: bytes) -> dict[str, Any]:
+        found = {name: get(row) for name, get in plain}
+        if found.get("error_type") is None:
+            found.update((name, get(row)) for name, get in when_ok)
+        if "request_id" not in found:
+            found["request_id"] = f"sha256:{hashlib.sha256(raw).hexdigest()[:32]}"
+        return found
+
+    return apply
+
+
+def _nested(spec: Any, name: str) -> Getter:
+    if not isinstance(spec, Mapping):
+        raise ValueError(f"fields.{name}: expected a table of fields, such as {{provider = 'provider'}}")
+    getters = {key: _getter(item, f"{name}.{key}") for key, item in spec.items()}
+    return lambda row: {key: get(row) for key, get in getters.items()}
+
+
+def _waits_for_success(spec: Any, name: str) -> bool:
+    when = spec.get("when") if isinstance(spec, Mapping) else None
+    if when not in (None, "ok"):
+        raise ValueError(f"fields.{name}.when: expected 'ok', got {when!r}")
+    return when == "ok"
+
+
+def _getter(spec: Any, name: str) -> Getter:
+    options: Any = {"path": spec} if isinstance(spec, str) else spec
+    if not isinstance(options, Mapping):
+        raise ValueError(f"fields.{name}: expected a path or a table, got {spec!r}")
+    unknown = sorted(set(options) - set(_OPTIONS))
+    if unknown:
+        raise ValueError(f"fields.{name}: no option {', '.join(unknown)}; there are: {', '.join(_OPTIONS)}")
+    if sum(origin in options for origin in _ORIGINS) != 1:
+        raise ValueError(f"fields.{name}: expected one of {', '.join(_ORIGINS)}")
+    for option, kind, words in _KINDS:
+        if option in options and not isinstance(options[option], kind):
+            raise ValueError(f"fields.{name}.{option}: expected {words}, got {options[option]!r}")
+    get = _origin(options, name)
+    if "values" in options:
+        get = _renamed(get, options["values"])
+    if name == "occurred_at":
+        return _moment(get, options, name)
+    return _number(get, float(options.get("scale", 1)), name) if name in _NUMBERS or "scale" in options else get
+
+
+def _origin(options: Mapping[str, Any], name: str) -> Getter:
+    if "value" in options:
+        constant = options["value"]
+        return lambda _: constant
+    if "template" in options:
+        parts = re.split(r"\{([^{}]+)\}", options["template"])
+        paths = [_path(path, name) for path in parts[1::2]]
+
+        def fill(row: Row) -> str | None:
+            words = [get(row) for get in paths]
+            if any(word is None for word in words):
+                return None
+            return "".join(
+                text + (str(words[index]) if index < len(words) else "") for index, text in enumerate(parts[::2])
+            )
+
+        return fill
+    return _path(options["path"], name)
+
+
+def _path(path: Any, name: str) -> Getter:
+    text = path.removeprefix("$").removeprefix(".") if isinstance(path, str) else ""
+    steps: list[Any] = [int(index) if index else key for key, index in _STEP.findall(text)]
+    written = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
+    if not steps or written != text:
+        raise ValueError(f"fields.{name}: {path!r} is no path; expected one such as response.choices[0].text")
+    if len(steps) == 1 and isinstance(steps[0], str):
+        (key,) = steps
+        return lambda row: _absent_if_empty(row.get(key))
+
+    def walk(row: Row) -> Any:
+        value: Any = row
+        for step in steps:
+            if isinstance(step, int):
+                value = value[step] if isinstance(value, list) and step < len(value) else None
+            else:
+                value = value.get(step) if isinstance(value, Mapping) else None
+        return _absent_if_empty(value)
+
+    return walk
+
+
+def _absent_if_empty(value: Any) -> Any:
+    return None if isinstance(value, str) and not value else value
+
+
+def _renamed(get: Getter, names: Mapping[str, Any]) -> Getter:
+    def rename(row: Row) -> Any:
+        value = get(row)
+        return None if value is None else names.get(str(value), value)
+
+    return rename
+
+
+def _number(get: Getter, scale: float, name: str) -> Getter:
+    def read(row: Row) -> Any:
+        value = get(row)
+        if isinstance(value, str):  # every value of a CSV file is text
+            try:
+                value = float(value)
+            except ValueError:
+                raise BadRowError("wrong_type", f"{name}: expected a number, found other text") from None
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            return value
+        try:
+            return value * scale
+        except OverflowError:
+            raise BadRowError("number_out_of_range", f"{name}: expected a number that fits 64 bits") from None
+
+    return read
+
+
+def _moment(get: Getter, options: Mapping[str, Any], name: str) -> Getter:
+    if "start" in options:
+        start = datetime.fromisoformat(options["start"])
+        start = start.replace(tzinfo=UTC) if start.tzinfo is None else start
+        seconds = _number(get, float(options.get("step_s", 1)), name)
+
+        def count_on(row: Row) -> str | None:
+            step = seconds(row)
+            if step is None:
+                return None
+            try:
+                return (start + timedelta(seconds=step)).isoformat()
+            except TypeError:
+                raise BadRowError("wrong_type", f"{name}: expected the number of a step") from None
+            except (OverflowError, ValueError):
+                raise BadRowError("time_out_of_range", f"{name}: so many steps lead out of the calendar") from None
+
+        return count_on
+    if "unit" in options:
+        if options["unit"] not in _PER_SECOND:
+            raise ValueError(f"fields.{name}.unit: expected {', '.join(_PER_SECOND)}, got {options['unit']!r}")
+        return _number(get, 1 / _PER_SECOND[options["unit"]], name)
+    layout = options.get("format")
+
+    def read(row: Row) -> Any:
+        value = get(row)
+        if not isinstance(value, str):
+            return value
+        # Python keeps microseconds; what is finer would be refused
+        value = _FINE_FRACTION.sub(r"\1", value)
+        if layout is None:
+            return value
+        try:
+            return datetime.strptime(value, layout).replace(tzinfo=None).isoformat()  # noqa: DTZ007  UTC is added later
+        except ValueError:
+            raise BadRowError("malformed_time", f"{name}: is not written as {layout}") from None
+
+    return read
