@@ -30,6 +30,7 @@ def _require_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+R = TypeVar("R", bound="_Record")
 Moment = Annotated[datetime, AfterValidator(_require_utc)]
 
 
@@ -189,6 +190,33 @@ def _must_exist(where: str, name: str, known: Any) -> None:
         raise ValueError(f"{where}: no {name!r} is defined; there are: {', '.join(sorted(known)) or 'none'}")
 
 
+class AnchorerConfig(_Record):
+    """Where the anchorer sends signed heads of the audit ledger; a file of its own, which only the anchorer reads.
+
+    Parameters
+    ----------
+    deliver : mapping of str to float
+        For each channel the fewest minutes between two heads. At least two, better in different hands.
+    silence_minutes : float
+        Without a new event, or with one that is not sealed, for so long, the channels are told.
+    recheck_hours : float
+        How often every event is read again, from the first on.
+    """
+
+    channels: Mapping[Name, PluginConfig]
+    deliver: Annotated[Mapping[Name, float], Field(min_length=2)]
+    silence_minutes: float = Field(5, gt=0)
+    recheck_hours: float = Field(24, gt=0)
+
+    @model_validator(mode="after")
+    def _check_references(self) -> Self:
+        for name, minutes in self.deliver.items():
+            _must_exist("deliver", name, self.channels)
+            if minutes < 0:
+                raise ValueError(f"deliver.{name}: expected minutes, 0 for every head, got {minutes:g}")
+        return self
+
+
 def load_config(path: Path) -> Config:
     """Read and validate llmmon.toml.
 
@@ -197,17 +225,35 @@ def load_config(path: Path) -> Config:
     ConfigError
         Naming the file, the key, what was found and what was expected.
     """
+    raw = _read(path, "`llmmon init` writes a commented one")
+    return _validated(Config, {**_expand(raw, path, ""), "digest": digest_of(_json_ready(raw)).hex()}, path)
+
+
+def load_anchorer_config(path: Path) -> AnchorerConfig:
+    """Read and validate the anchorer's file.
+
+    Raises
+    ------
+    ConfigError
+        Naming the file, the key, what was found and what was expected.
+    """
+    return _validated(AnchorerConfig, _expand(_read(path, "docs/auditor.md shows one"), path, ""), path)
+
+
+def _read(path: Path, help_text: str) -> dict[str, Any]:
     try:
-        raw = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; `llmmon init` writes a commented one") from None
+        raise ConfigError(f"{path}: no such file; {help_text}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    digest = digest_of(_json_ready(raw)).hex()
+
+
+def _validated(record: type[R], raw: Mapping[str, Any], path: Path) -> R:
     try:
-        return Config.model_validate({**_expand(raw, path, ""), "digest": digest})
+        return record.model_validate(raw)
     except ValidationError as error:
         lines = [_explain(problem) for problem in error.errors()]
         raise ConfigError(f"{path}: " + f"\n{path}: ".join(lines)) from None

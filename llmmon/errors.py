@@ -13,6 +13,7 @@ LlmmonError                     root; ``exit_code`` is what the command line ret
 │   └── SchemaVersionError      the database is older or newer than this code
 ├── SealError                   a sealed text does not open with the key at hand
 ├── UnknownRowError             no quarantined row has this number
+├── LedgerError                 the audit trail is not the one that was signed, or a proof cannot be made
 ├── AccountingError             the sums of a window do not close
 ├── ReplayError                 a replay could not be made
 │   ├── ModelNotFoundError      weights or tokenizer are not where the setting says
@@ -121,6 +122,12 @@ class UnknownRowError(LlmmonError):
     """No quarantined row has this number."""
 
     exit_code = 2
+
+
+class LedgerError(LlmmonError):
+    """The audit trail is not the one whose heads were signed, or what was asked of it cannot be proven."""
+
+    exit_code = 10
 
 
 class AccountingError(LlmmonError):

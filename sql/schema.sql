@@ -7,11 +7,126 @@ CREATE SCHEMA compliance;
 
 CREATE SCHEMA llmmon;
 
-CREATE FUNCTION audit.refuse_change() RETURNS trigger
-    LANGUAGE plpgsql
+CREATE FUNCTION audit.consistency_proof(m bigint, lo bigint, hi bigint, known boolean DEFAULT true) RETURNS bytea[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE k bigint;
+BEGIN
+  IF NOT (lo < m AND m <= hi) THEN
+    RAISE EXCEPTION 'a tree of % leaves cannot grow to %', m, hi USING ERRCODE = 'invalid_parameter_value';
+  ELSIF m = hi THEN
+    RETURN CASE WHEN known THEN '{}'::bytea[] ELSE ARRAY[audit.tree_hash(lo, hi)] END;
+  END IF;
+  k := 1::bigint << audit.log2(hi - lo - 1);
+  IF m <= lo + k THEN
+    RETURN audit.consistency_proof(m, lo, lo + k, known) || audit.tree_hash(lo + k, hi);
+  END IF;
+  RETURN audit.consistency_proof(m, lo + k, hi, false) || audit.tree_hash(lo, lo + k);
+END $$;
+
+CREATE FUNCTION audit.enqueue() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  RAISE EXCEPTION 'audit.event is append-only: % refused', TG_OP USING ERRCODE = 'insufficient_privilege';
+  INSERT INTO audit.pending SELECT event_id FROM added;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION audit.inclusion_proof(m bigint, lo bigint, hi bigint) RETURNS bytea[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE k bigint;
+BEGIN
+  IF NOT (lo <= m AND m < hi) THEN
+    RAISE EXCEPTION 'leaf % is not in a tree of leaves % to %', m, lo, hi - 1 USING ERRCODE = 'invalid_parameter_value';
+  ELSIF hi - lo = 1 THEN
+    RETURN '{}';
+  END IF;
+  k := 1::bigint << audit.log2(hi - lo - 1);
+  IF m < lo + k THEN
+    RETURN audit.inclusion_proof(m, lo, lo + k) || audit.tree_hash(lo + k, hi);
+  END IF;
+  RETURN audit.inclusion_proof(m, lo + k, hi) || audit.tree_hash(lo, lo + k);
+END $$;
+
+CREATE FUNCTION audit.leaf_hash(recorded_us bigint, body text) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT sha256('\x00'::bytea || int8send(recorded_us) || convert_to(body, 'UTF8')) $$;
+
+CREATE FUNCTION audit.log2(n bigint) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT 64 - position('1' IN (n::bit(64))::text) $$;
+
+CREATE FUNCTION audit.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RAISE EXCEPTION 'audit.% is append-only: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+CREATE FUNCTION audit.seal(max_events bigint) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  before bigint;
+  after  bigint;
+  level  integer := 1;
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(hashtext('audit.seal')) THEN
+    RETURN NULL;
+  END IF;
+  before := coalesce((SELECT max(seq) + 1 FROM audit.leaf), 0);
+  WITH taken AS (
+    DELETE FROM audit.pending
+     WHERE event_id IN (SELECT event_id FROM audit.pending ORDER BY event_id LIMIT max_events)
+    RETURNING event_id
+  )
+  INSERT INTO audit.leaf (seq, event_id, hash)
+  SELECT before - 1 + row_number() OVER (ORDER BY event_id), event_id, audit.leaf_hash(recorded_us, body)
+    FROM taken
+    JOIN audit.event USING (event_id);
+  after := coalesce((SELECT max(seq) + 1 FROM audit.leaf), 0);
+  IF after = before THEN
+    RETURN 0;
+  END IF;
+  WHILE after >> level > 0 LOOP
+    INSERT INTO audit.node (lvl, idx, hash)
+    SELECT level, pair, sha256('\x01'::bytea || l.hash || r.hash)
+      FROM generate_series(before >> level, (after >> level) - 1) AS pair
+      JOIN LATERAL (SELECT hash FROM audit.leaf WHERE level = 1 AND seq = 2 * pair
+                    UNION ALL SELECT hash FROM audit.node WHERE lvl = level - 1 AND idx = 2 * pair) l ON true
+      JOIN LATERAL (SELECT hash FROM audit.leaf WHERE level = 1 AND seq = 2 * pair + 1
+                    UNION ALL SELECT hash FROM audit.node WHERE lvl = level - 1 AND idx = 2 * pair + 1) r ON true;
+    level := level + 1;
+  END LOOP;
+  INSERT INTO audit.seal (size, root) VALUES (after, audit.tree_hash(0, after));
+  RETURN after - before;
+END $$;
+
+CREATE FUNCTION audit.tree_hash(lo bigint, hi bigint) RETURNS bytea
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  n bigint := hi - lo;
+  k bigint;
+BEGIN
+  IF n = 0 THEN
+    RETURN sha256(''::bytea);
+  ELSIF n = 1 THEN
+    RETURN (SELECT hash FROM audit.leaf WHERE seq = lo);
+  ELSIF n & (n - 1) = 0 THEN
+    RETURN (SELECT hash FROM audit.node WHERE lvl = audit.log2(n) AND idx = lo / n);
+  END IF;
+  k := 1::bigint << audit.log2(n - 1);
+  RETURN sha256('\x01'::bytea || audit.tree_hash(lo, lo + k) || audit.tree_hash(lo + k, hi));
 END $$;
 
 CREATE FUNCTION compliance.drop_views_except(view_names text[]) RETURNS void
@@ -48,7 +163,8 @@ CREATE FUNCTION llmmon.create_login(login_name text, verifier text, member_of te
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  IF member_of NOT IN ('llmmon_writer', 'llmmon_analyst', 'llmmon_auditor') THEN
+  IF member_of NOT IN ('llmmon_writer', 'llmmon_analyst', 'llmmon_auditor', 'llmmon_sealer', 'llmmon_anchorer',
+                       'llmmon_eraser') THEN
     RAISE EXCEPTION '% is not a role that logins are given', member_of USING ERRCODE = 'invalid_parameter_value';
   END IF;
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = login_name) THEN
@@ -99,10 +215,31 @@ BEGIN
   RETURN partition_name;
 END $$;
 
+CREATE TABLE audit.anchor (
+    anchor_id bigint NOT NULL,
+    size bigint NOT NULL,
+    channel text NOT NULL,
+    checkpoint text NOT NULL,
+    receipt text NOT NULL,
+    anchored_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE audit.anchor IS 'What the anchorer sent where: for reading only, the proof is what the channel received.';
+
+ALTER TABLE audit.anchor ALTER COLUMN anchor_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME audit.anchor_anchor_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE audit.event (
     event_id bigint NOT NULL,
     recorded_us bigint DEFAULT ((EXTRACT(epoch FROM clock_timestamp()) * '1000000'::numeric))::bigint NOT NULL,
     body text NOT NULL,
+    CONSTRAINT body_is_one_line CHECK ((body !~ '[\x01-\x1f]'::text)),
     CONSTRAINT event_body_check CHECK (((body)::jsonb ?& ARRAY['event'::text, 'actor'::text, 'code_version'::text, 'config_digest'::text, 'subject'::text]))
 );
 
@@ -116,6 +253,37 @@ ALTER TABLE audit.event ALTER COLUMN event_id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE audit.leaf (
+    seq bigint NOT NULL,
+    event_id bigint NOT NULL,
+    hash bytea NOT NULL
+);
+
+COMMENT ON TABLE audit.leaf IS 'Place of each sealed event, counted from 0 without a gap, and SHA-256(0x00 || recorded_us as 8 bytes || body).';
+
+CREATE TABLE audit.node (
+    lvl smallint NOT NULL,
+    idx bigint NOT NULL,
+    hash bytea NOT NULL
+);
+
+COMMENT ON TABLE audit.node IS 'Complete subtrees: node (lvl, idx) covers the leaves from idx * 2^lvl on, 2^lvl of them.';
+
+CREATE TABLE audit.pending (
+    event_id bigint NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='10000');
+
+COMMENT ON TABLE audit.pending IS 'Events that wait for the sealer; filled with the event, in its transaction.';
+
+CREATE TABLE audit.seal (
+    size bigint NOT NULL,
+    root bytea NOT NULL,
+    sealed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE audit.seal IS 'Heads as the database tells them; only those that were signed and sent away prove anything.';
 
 CREATE VIEW audit.trail WITH (security_invoker='true') AS
  SELECT event_id,
@@ -1091,8 +1259,26 @@ CREATE TABLE public.llmmon_alembic_version (
     version_num character varying(32) NOT NULL
 );
 
+ALTER TABLE ONLY audit.anchor
+    ADD CONSTRAINT anchor_pkey PRIMARY KEY (anchor_id);
+
 ALTER TABLE ONLY audit.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (event_id);
+
+ALTER TABLE ONLY audit.leaf
+    ADD CONSTRAINT leaf_event_id_key UNIQUE (event_id);
+
+ALTER TABLE ONLY audit.leaf
+    ADD CONSTRAINT leaf_pkey PRIMARY KEY (seq);
+
+ALTER TABLE ONLY audit.node
+    ADD CONSTRAINT node_pkey PRIMARY KEY (lvl, idx);
+
+ALTER TABLE ONLY audit.pending
+    ADD CONSTRAINT pending_pkey PRIMARY KEY (event_id);
+
+ALTER TABLE ONLY audit.seal
+    ADD CONSTRAINT seal_pkey PRIMARY KEY (size);
 
 ALTER TABLE ONLY llmmon.sample
     ADD CONSTRAINT a_request_is_drawn_once UNIQUE (deployment, window_start, request_key);
@@ -1206,13 +1392,49 @@ CREATE INDEX response_by_deployment_and_window ON llmmon.response USING btree (d
 
 CREATE INDEX score_by_deployment_and_window ON llmmon.score USING btree (deployment, window_start);
 
+CREATE TRIGGER append_only_rows BEFORE DELETE OR UPDATE ON audit.anchor FOR EACH ROW EXECUTE FUNCTION audit.refuse_change();
+
+ALTER TABLE audit.anchor ENABLE ALWAYS TRIGGER append_only_rows;
+
 CREATE TRIGGER append_only_rows BEFORE DELETE OR UPDATE ON audit.event FOR EACH ROW EXECUTE FUNCTION audit.refuse_change();
 
 ALTER TABLE audit.event ENABLE ALWAYS TRIGGER append_only_rows;
 
+CREATE TRIGGER append_only_rows BEFORE DELETE OR UPDATE ON audit.leaf FOR EACH ROW EXECUTE FUNCTION audit.refuse_change();
+
+ALTER TABLE audit.leaf ENABLE ALWAYS TRIGGER append_only_rows;
+
+CREATE TRIGGER append_only_rows BEFORE DELETE OR UPDATE ON audit.node FOR EACH ROW EXECUTE FUNCTION audit.refuse_change();
+
+ALTER TABLE audit.node ENABLE ALWAYS TRIGGER append_only_rows;
+
+CREATE TRIGGER append_only_rows BEFORE DELETE OR UPDATE ON audit.seal FOR EACH ROW EXECUTE FUNCTION audit.refuse_change();
+
+ALTER TABLE audit.seal ENABLE ALWAYS TRIGGER append_only_rows;
+
+CREATE TRIGGER append_only_table BEFORE TRUNCATE ON audit.anchor FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+
+ALTER TABLE audit.anchor ENABLE ALWAYS TRIGGER append_only_table;
+
 CREATE TRIGGER append_only_table BEFORE TRUNCATE ON audit.event FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
 
 ALTER TABLE audit.event ENABLE ALWAYS TRIGGER append_only_table;
+
+CREATE TRIGGER append_only_table BEFORE TRUNCATE ON audit.leaf FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+
+ALTER TABLE audit.leaf ENABLE ALWAYS TRIGGER append_only_table;
+
+CREATE TRIGGER append_only_table BEFORE TRUNCATE ON audit.node FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+
+ALTER TABLE audit.node ENABLE ALWAYS TRIGGER append_only_table;
+
+CREATE TRIGGER append_only_table BEFORE TRUNCATE ON audit.seal FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+
+ALTER TABLE audit.seal ENABLE ALWAYS TRIGGER append_only_table;
+
+CREATE TRIGGER to_be_sealed AFTER INSERT ON audit.event REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION audit.enqueue();
+
+ALTER TABLE audit.event ENABLE ALWAYS TRIGGER to_be_sealed;
 
 ALTER TABLE ONLY llmmon.alert_event
     ADD CONSTRAINT alert_event_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES llmmon.alert(alert_id);
@@ -1264,6 +1486,7 @@ ALTER TABLE ONLY llmmon.score
 
 GRANT USAGE ON SCHEMA audit TO llmmon_writer;
 GRANT USAGE ON SCHEMA audit TO llmmon_auditor;
+GRANT USAGE ON SCHEMA audit TO llmmon_sealer;
 
 GRANT USAGE ON SCHEMA compliance TO llmmon_writer;
 GRANT USAGE ON SCHEMA compliance TO llmmon_auditor;
@@ -1271,7 +1494,32 @@ GRANT USAGE ON SCHEMA compliance TO llmmon_auditor;
 GRANT USAGE ON SCHEMA llmmon TO llmmon_writer;
 GRANT USAGE ON SCHEMA llmmon TO llmmon_analyst;
 
+REVOKE ALL ON FUNCTION audit.consistency_proof(m bigint, lo bigint, hi bigint, known boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.consistency_proof(m bigint, lo bigint, hi bigint, known boolean) TO llmmon_auditor;
+GRANT ALL ON FUNCTION audit.consistency_proof(m bigint, lo bigint, hi bigint, known boolean) TO llmmon_writer;
+
+REVOKE ALL ON FUNCTION audit.enqueue() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION audit.inclusion_proof(m bigint, lo bigint, hi bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.inclusion_proof(m bigint, lo bigint, hi bigint) TO llmmon_auditor;
+GRANT ALL ON FUNCTION audit.inclusion_proof(m bigint, lo bigint, hi bigint) TO llmmon_writer;
+
+REVOKE ALL ON FUNCTION audit.leaf_hash(recorded_us bigint, body text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.leaf_hash(recorded_us bigint, body text) TO llmmon_auditor;
+GRANT ALL ON FUNCTION audit.leaf_hash(recorded_us bigint, body text) TO llmmon_writer;
+
+REVOKE ALL ON FUNCTION audit.log2(n bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.log2(n bigint) TO llmmon_auditor;
+GRANT ALL ON FUNCTION audit.log2(n bigint) TO llmmon_writer;
+
 REVOKE ALL ON FUNCTION audit.refuse_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION audit.seal(max_events bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.seal(max_events bigint) TO llmmon_sealer;
+
+REVOKE ALL ON FUNCTION audit.tree_hash(lo bigint, hi bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.tree_hash(lo bigint, hi bigint) TO llmmon_auditor;
+GRANT ALL ON FUNCTION audit.tree_hash(lo bigint, hi bigint) TO llmmon_writer;
 
 REVOKE ALL ON FUNCTION compliance.drop_views_except(view_names text[]) FROM PUBLIC;
 
@@ -1285,10 +1533,35 @@ GRANT ALL ON FUNCTION llmmon.drop_day_partition(day date) TO llmmon_writer;
 REVOKE ALL ON FUNCTION llmmon.ensure_day_partition(day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION llmmon.ensure_day_partition(day date) TO llmmon_writer;
 
+GRANT SELECT ON TABLE audit.anchor TO llmmon_auditor;
+GRANT SELECT ON TABLE audit.anchor TO llmmon_writer;
+
+GRANT INSERT(size) ON TABLE audit.anchor TO llmmon_anchorer;
+
+GRANT INSERT(channel) ON TABLE audit.anchor TO llmmon_anchorer;
+
+GRANT INSERT(checkpoint) ON TABLE audit.anchor TO llmmon_anchorer;
+
+GRANT INSERT(receipt) ON TABLE audit.anchor TO llmmon_anchorer;
+
 GRANT SELECT ON TABLE audit.event TO llmmon_writer;
 GRANT SELECT ON TABLE audit.event TO llmmon_auditor;
 
 GRANT INSERT(body) ON TABLE audit.event TO llmmon_writer;
+GRANT INSERT(body) ON TABLE audit.event TO llmmon_sealer;
+
+GRANT SELECT ON TABLE audit.leaf TO llmmon_auditor;
+GRANT SELECT ON TABLE audit.leaf TO llmmon_writer;
+
+GRANT SELECT ON TABLE audit.node TO llmmon_auditor;
+GRANT SELECT ON TABLE audit.node TO llmmon_writer;
+
+GRANT SELECT ON TABLE audit.pending TO llmmon_auditor;
+GRANT SELECT ON TABLE audit.pending TO llmmon_writer;
+
+GRANT SELECT ON TABLE audit.seal TO llmmon_sealer;
+GRANT SELECT ON TABLE audit.seal TO llmmon_auditor;
+GRANT SELECT ON TABLE audit.seal TO llmmon_writer;
 
 GRANT SELECT ON TABLE audit.trail TO llmmon_writer;
 GRANT SELECT ON TABLE audit.trail TO llmmon_auditor;
@@ -1574,3 +1847,5 @@ GRANT SELECT(created_at) ON TABLE llmmon.subject_key TO llmmon_auditor;
 
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_writer;
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_analyst;
+GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_sealer;
+GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_eraser;

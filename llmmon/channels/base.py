@@ -35,8 +35,25 @@ class Receipt:
     response: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """A message that is no alert, such as a signed head of the audit ledger; it holds no text of a request.
+
+    Parameters
+    ----------
+    name : str
+        Tells it from every other, also where it is delivered twice; letters, digits, ``-`` and ``.``.
+    text : str
+        Exact text, of several lines.
+    """
+
+    name: str
+    title: str
+    text: str
+
+
 class Channel(Protocol):
-    """Delivers one alert to one place.
+    """Delivers alerts and notices to one place.
 
     Attributes
     ----------
@@ -49,6 +66,16 @@ class Channel(Protocol):
 
     def send(self, alert: Alert, *, connection: Connection | None, link: str | None, dedupe_key: str) -> Receipt:
         """Deliver `alert`.
+
+        Raises
+        ------
+        DeliveryError
+            When the other side did not take it.
+        """
+        ...
+
+    def notify(self, notice: Notice, *, connection: Connection | None) -> Receipt:
+        """Deliver `notice`.
 
         Raises
         ------

@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from typing import ClassVar
 
-from llmmon.channels.base import Connection, Receipt, channels
+from llmmon.channels.base import Connection, Notice, Receipt, channels
 from llmmon.errors import DeliveryError
 from llmmon.model import Alert
 
@@ -54,14 +54,26 @@ class Email:
 
     def send(self, alert: Alert, *, connection: Connection | None, link: str | None, dedupe_key: str) -> Receipt:
         """Send the alert; a 5xx answer is permanent, everything else may be tried again."""
+        sender = self._sender(connection)
+        return self._deliver(message(alert, sender=sender, to=self.to, link=link, dedupe_key=dedupe_key), connection)
+
+    def notify(self, notice: Notice, *, connection: Connection | None) -> Receipt:
+        """Send the notice as text alone, so that what is signed in it stays byte for byte."""
+        mail = _headed(notice.title, sender=self._sender(connection), to=self.to, dedupe_key=notice.name)
+        mail.set_content(notice.text, cte="base64")
+        return self._deliver(mail, connection)
+
+    def _sender(self, connection: Connection | None) -> str:
+        sender = self.from_email or str((connection.extra if connection else {}).get("from_email") or "")
+        if not _is_address(sender):
+            raise DeliveryError("e-mail: no sender; set from_email in the connection's extra", permanent=True)
+        return sender
+
+    def _deliver(self, mail: EmailMessage, connection: Connection | None) -> Receipt:
         if connection is None or not connection.host:
             raise DeliveryError("e-mail: the connection has no host; expected the SMTP server", permanent=True)
         extra = connection.extra
-        sender = self.from_email or str(extra.get("from_email") or "")
-        if not _is_address(sender):
-            raise DeliveryError("e-mail: no sender; set from_email in the connection's extra", permanent=True)
         where = f"SMTP server {connection.host}:{connection.port or _SSL_PORT}"
-        mail = message(alert, sender=sender, to=self.to, link=link, dedupe_key=dedupe_key)
         try:
             with self._open(connection) as client:
                 if not _is_true(extra.get("disable_tls")) and not isinstance(client, smtplib.SMTP_SSL):
@@ -96,13 +108,8 @@ class Email:
 
 def message(alert: Alert, *, sender: str, to: Sequence[str], link: str | None, dedupe_key: str) -> EmailMessage:
     """Return the mail: headers on one line each, a text part and an escaped HTML part."""
-    mail = EmailMessage()
-    mail["Subject"] = _one_line(f"[{alert.severity}] {alert.title}")[:_SUBJECT]
-    mail["From"] = sender
-    mail["To"] = ", ".join(to)
-    mail["Date"] = formatdate(alert.opened_at.timestamp())
-    mail["Message-ID"] = f"<{_one_line(dedupe_key)}@{sender.rpartition('@')[2]}>"
-    mail["Auto-Submitted"] = "auto-generated"
+    title = f"[{alert.severity}] {alert.title}"
+    mail = _headed(title, sender=sender, to=to, dedupe_key=dedupe_key, at=alert.opened_at.timestamp())
     foot = f"{alert.severity} · alert {alert.alert_id} · {dedupe_key}"
     mail.set_content("\n\n".join([alert.sentence, *([link] if link else []), foot]) + "\n")
     anchor = "" if link is None else f'<p><a href="{html.escape(link)}">Open in llmmon</a></p>'
@@ -111,6 +118,17 @@ def message(alert: Alert, *, sender: str, to: Sequence[str], link: str | None, d
         f'{anchor}<p style="color:#666">{html.escape(foot)}</p></body></html>',
         subtype="html",
     )
+    return mail
+
+
+def _headed(title: str, *, sender: str, to: Sequence[str], dedupe_key: str, at: float | None = None) -> EmailMessage:
+    mail = EmailMessage()
+    mail["Subject"] = _one_line(title)[:_SUBJECT]
+    mail["From"] = sender
+    mail["To"] = ", ".join(to)
+    mail["Date"] = formatdate(at)
+    mail["Message-ID"] = f"<{_one_line(dedupe_key)}@{sender.rpartition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"
     return mail
 
 

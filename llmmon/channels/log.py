@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.channels.base import Connection, Receipt, channels
+from llmmon.channels.base import Connection, Notice, Receipt, channels
 from llmmon.model import Alert
 
 _log = logging.getLogger("llmmon.alert")
@@ -32,4 +32,10 @@ class Log:
         """Log the alert at the level of its severity; it cannot fail."""
         del connection
         _log.log(_LEVELS[alert.severity], "%r %s [%s]", alert.sentence, link or "no link", dedupe_key)
+        return Receipt(response="logged")
+
+    def notify(self, notice: Notice, *, connection: Connection | None) -> Receipt:
+        """Log the notice; it cannot fail."""
+        del connection
+        _log.info("%s: %r [%s]", notice.title, notice.text, notice.name)
         return Receipt(response="logged")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import httpx
 
-from llmmon.channels.base import Connection, Receipt, channels
+from llmmon.channels.base import Connection, Notice, Receipt, channels
 from llmmon.errors import DeliveryError
 from llmmon.model import Alert
 
@@ -46,6 +47,13 @@ class SlackWebhook:
 
     def send(self, alert: Alert, *, connection: Connection | None, link: str | None, dedupe_key: str) -> Receipt:
         """Post the alert; what Slack answers tells whether trying again can help."""
+        return self._post(payload(alert, link=link, dedupe_key=dedupe_key), connection)
+
+    def notify(self, notice: Notice, *, connection: Connection | None) -> Receipt:
+        """Post the notice."""
+        return self._post(_message(notice.title, [_section(notice.text)], notice.name), connection)
+
+    def _post(self, message: Mapping[str, Any], connection: Connection | None) -> Receipt:
         url = _url(connection)
         extra = {} if connection is None else connection.extra
         timeout = float(str(extra.get("timeout") or self.timeout_s))
@@ -54,7 +62,7 @@ class SlackWebhook:
             with httpx.Client(
                 timeout=timeout, proxy=None if proxy is None else str(proxy), follow_redirects=False
             ) as client:
-                answer = client.post(url, json=payload(alert, link=link, dedupe_key=dedupe_key))
+                answer = client.post(url, json=message)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # the webhook's URL is the secret: name the host and the kind of failure only
             raise DeliveryError(f"Slack webhook at {urlsplit(url).hostname}: {type(error).__name__}") from None
@@ -69,19 +77,26 @@ class SlackWebhook:
 
 def payload(alert: Alert, *, link: str | None, dedupe_key: str) -> dict[str, Any]:
     """Return the message as Slack's Block Kit."""
-    sign = _SIGNS[alert.severity]
-    blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": _cut(f"{sign} {alert.title}", _HEADER)}},
-        {"type": "section", "text": {"type": "plain_text", "text": _cut(alert.sentence, _SECTION)}},
-    ]
+    blocks = [_section(alert.sentence)]
     if link is not None:
         button = {"type": "plain_text", "text": "Open in llmmon"}
         blocks.append({"type": "actions", "elements": [{"type": "button", "text": button, "url": link}]})
     foot = f"{alert.severity} · alert {alert.alert_id} · {dedupe_key}"
-    blocks.append({"type": "context", "elements": [{"type": "plain_text", "text": foot}]})
+    return _message(f"{_SIGNS[alert.severity]} {alert.title}", blocks, foot)
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "plain_text", "text": _cut(text, _SECTION)}}
+
+
+def _message(title: str, blocks: Sequence[dict[str, Any]], foot: str) -> dict[str, Any]:
     return {
-        "text": escaped(f"{sign} {alert.title}"),  # what notifications show; Slack reads it as mrkdwn
-        "blocks": blocks,
+        "text": escaped(title),  # what notifications show; Slack reads it as mrkdwn
+        "blocks": [
+            {"type": "header", "text": {"type": "plain_text", "text": _cut(title, _HEADER)}},
+            *blocks,
+            {"type": "context", "elements": [{"type": "plain_text", "text": foot}]},
+        ],
         "unfurl_links": False,
         "unfurl_media": False,
     }

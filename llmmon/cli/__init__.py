@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from llmmon import __version__
-from llmmon.cli import evaluation, inspection, quarantine, run, sources, stack, stages
+from llmmon.cli import audit, evaluation, inspection, quarantine, run, sources, stack, stages
 from llmmon.errors import LlmmonError
 
 
@@ -37,7 +37,8 @@ def main(verbose: bool) -> None:
     """Watch large language models in production from Airflow and Postgres.
 
     Exit codes: 0 done, 2 wrong configuration or arguments, 3 a log cannot be read, 4 a batch was held back, 5 Postgres,
-    6 a window's account does not close, 7 replay, 8 delivery, 9 the local stack, 130 stopped by Ctrl-C.
+    6 a window's account does not close, 7 replay, 8 delivery, 9 the local stack, 10 the audit trail does not hold,
+    130 stopped by Ctrl-C.
     """
     level = logging.INFO if verbose else logging.WARNING
     handler = RichHandler(console=Console(stderr=True), show_path=False, markup=False)
@@ -49,7 +50,7 @@ for _verb in (
     sources.sources,
     *stages.VERBS,
     quarantine.quarantine,
-    *(evaluation.evaluate, inspection.coverage, inspection.query, inspection.plugins, inspection.audit),
+    *(evaluation.evaluate, inspection.coverage, inspection.query, inspection.plugins, audit.audit),
 ):
     main.add_command(_verb)
 

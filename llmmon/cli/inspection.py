@@ -108,16 +108,3 @@ def plugins(kind: str | None, as_json: bool) -> None:
         context.print_json([dict(zip(_PLUGIN_COLUMNS, row, strict=True)) for row in rows])
     else:
         context.print_rows(_PLUGIN_COLUMNS, rows)
-
-
-@click.command()
-@click.option("--event", help="Only events of this name.")
-@click.option("--limit", default=50, show_default=True, help="Newest rows shown.")
-@context.database_option
-@context.json_option
-def audit(event: str | None, limit: int, database_url: str | None, as_json: bool) -> None:
-    """Read the audit trail, newest first: who did what, when, with which code and configuration."""
-    database = context.open_database(database_url)
-    with database.transaction() as connection:
-        rows = fetch(connection, "audit_event/newest", {"event": event, "limit": limit})
-    context.print_result(rows, as_json=as_json, empty="the audit trail is empty")

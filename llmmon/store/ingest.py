@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 
 import llmmon
 from llmmon.audit.event import body
-from llmmon.audit.tree_hash import root_of
+from llmmon.audit.tree import root_of
 from llmmon.model import Json, RequestLog
 from llmmon.privacy.keys import master_key
 from llmmon.store import audit

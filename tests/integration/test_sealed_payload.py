@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmmon.audit.tree_hash import root_of
+from llmmon.audit.tree import root_of
 from llmmon.errors import SealError
 from llmmon.model import Scorable, Window
 from llmmon.pipeline.ingest import ingest_source

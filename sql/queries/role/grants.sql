@@ -52,7 +52,8 @@ WITH names (oid, role) AS (
                           CASE WHEN rolsuper THEN 'superuser' END, CASE WHEN rolcreaterole THEN 'makes roles' END,
                           CASE WHEN rolcreatedb THEN 'makes databases' END, CASE WHEN rolbypassrls THEN 'bypasses rls' END))
     FROM pg_catalog.pg_roles
-   WHERE rolname IN ('llmmon_owner', 'llmmon_writer', 'llmmon_analyst', 'llmmon_auditor')
+   WHERE rolname IN ('llmmon_owner', 'llmmon_writer', 'llmmon_analyst', 'llmmon_auditor', 'llmmon_sealer', 'llmmon_anchorer',
+                   'llmmon_eraser')
 )
 SELECT line
   FROM listed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmmon.audit.tree_hash import root_of
+from llmmon.audit.tree import root_of
 
 ENTRIES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
 ROOTS = [

@@ -1,0 +1,5 @@
+-- The newest head that the database tells.
+SELECT size, root
+  FROM audit.seal
+ ORDER BY size DESC
+ LIMIT 1
