@@ -8,7 +8,7 @@ CREATE SCHEMA compliance;
 CREATE SCHEMA llmmon;
 
 CREATE FUNCTION audit.consistency_proof(m bigint, lo bigint, hi bigint, known boolean DEFAULT true) RETURNS bytea[]
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE STRICT
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE k bigint;
@@ -35,7 +35,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION audit.inclusion_proof(m bigint, lo bigint, hi bigint) RETURNS bytea[]
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE STRICT
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE k bigint;
@@ -53,12 +53,12 @@ BEGIN
 END $$;
 
 CREATE FUNCTION audit.leaf_hash(recorded_us bigint, body text) RETURNS bytea
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT sha256('\x00'::bytea || int8send(recorded_us) || convert_to(body, 'UTF8')) $$;
 
 CREATE FUNCTION audit.log2(n bigint) RETURNS integer
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT 64 - position('1' IN (n::bit(64))::text) $$;
 
@@ -111,14 +111,16 @@ BEGIN
 END $$;
 
 CREATE FUNCTION audit.tree_hash(lo bigint, hi bigint) RETURNS bytea
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE STRICT
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   n bigint := hi - lo;
   k bigint;
 BEGIN
-  IF n = 0 THEN
+  IF n < 0 THEN
+    RAISE EXCEPTION 'there are no leaves from % to before %', lo, hi USING ERRCODE = 'invalid_parameter_value';
+  ELSIF n = 0 THEN
     RETURN sha256(''::bytea);
   ELSIF n = 1 THEN
     RETURN (SELECT hash FROM audit.leaf WHERE seq = lo);
@@ -691,6 +693,45 @@ CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad; whether the bad ones are all in quarantine, whether the batch begins where the one before ended, what its gate said and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
 sha256 5e63919e83471fbbf4bba36bd7af5d7f8067df543b61e1a524f026c713f9287e';
+
+CREATE VIEW compliance.ledger_status WITH (security_invoker='true') AS
+ SELECT events.n_events,
+    events.n_sealed,
+    events.n_waiting,
+    events.n_unaccounted,
+    to_timestamp((((events.oldest_waiting_us)::numeric / '1000000'::numeric))::double precision) AS oldest_waiting_at,
+    to_timestamp((((events.newest_us)::numeric / '1000000'::numeric))::double precision) AS newest_event_at,
+    sealed.size AS sealed_size,
+    sealed.sealed_at,
+    (sealed.root = audit.tree_hash((0)::bigint, sealed.size)) AS seal_holds,
+    anchor.channel,
+    anchor.size AS anchored_size,
+    anchor.anchored_at,
+    (sealed.size - anchor.size) AS n_not_anchored
+   FROM ((( SELECT count(*) AS n_events,
+            count(leaf.event_id) AS n_sealed,
+            count(*) FILTER (WHERE ((leaf.event_id IS NULL) AND (pending.event_id IS NOT NULL))) AS n_waiting,
+            count(*) FILTER (WHERE ((leaf.event_id IS NULL) AND (pending.event_id IS NULL))) AS n_unaccounted,
+            min(event.recorded_us) FILTER (WHERE (leaf.event_id IS NULL)) AS oldest_waiting_us,
+            max(event.recorded_us) AS newest_us
+           FROM ((audit.event
+             LEFT JOIN audit.leaf USING (event_id))
+             LEFT JOIN audit.pending USING (event_id))) events
+     LEFT JOIN ( SELECT seal.size,
+            seal.root,
+            seal.sealed_at
+           FROM audit.seal
+          ORDER BY seal.size DESC
+         LIMIT 1) sealed ON (true))
+     LEFT JOIN ( SELECT DISTINCT ON (anchor_1.channel) anchor_1.channel,
+            anchor_1.size,
+            anchor_1.anchored_at
+           FROM audit.anchor anchor_1
+          ORDER BY anchor_1.channel, anchor_1.anchor_id DESC) anchor ON (true))
+  ORDER BY anchor.channel;
+
+COMMENT ON VIEW compliance.ledger_status IS 'Ledger status: how many audit events are sealed, wait, or are lost to the ledger, and which signed head was sent last to each channel. A ledger is as good as the heads that others hold: `llmmon audit verify` compares with those. Duties: AI Act Art. 12 and 19 (logs that can be relied on); SOC 2 CC7.2; ISO 27001 A.8.15 (protection of logs).
+sha256 09128c7ceca961eba756c7f1b19591cfa0ac7a97641326df271947aff2a72a40';
 
 CREATE TABLE llmmon.provenance (
     provenance_id bigint NOT NULL,
@@ -1719,6 +1760,9 @@ GRANT SELECT(resolved_at) ON TABLE llmmon.quarantine TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;
+
+GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_writer;
 
 GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;

@@ -14,6 +14,7 @@ from llmmon.channels.environment import connection_from_environment
 from llmmon.cli import context
 from llmmon.config import load_anchorer_config
 from llmmon.embedded import home
+from llmmon.embedded import ledger as local_ledger
 from llmmon.errors import ConfigError, LedgerError, StoreError
 from llmmon.pipeline.anchor import Anchorer, AnchorResult
 from llmmon.pipeline.prove import event_of
@@ -251,7 +252,7 @@ def _tell(result: AnchorResult) -> None:
 
 def _key(text: str | None) -> str | None:
     if text is None:
-        local = home.folder() / "anchorer" / "key.pub"
+        local = local_ledger.folder(home.folder()) / "key.pub"
         return local.read_text("utf-8").strip() if local.exists() else None
     found = Path(text).read_text("utf-8").strip() if "+" not in text and Path(text).is_file() else text
     if found.count("+") < 2 or found.startswith("PRIVATE+KEY+"):

@@ -14,7 +14,7 @@ from llmmon.embedded import postgres
 from llmmon.errors import EmbeddedStackError
 
 _SECRETS: Final = (
-    *("postgres", "airflow", "llmmon_app", "auditor", "analyst"),
+    *("postgres", "airflow", "llmmon_app", "auditor", "analyst", "sealer", "anchorer"),
     *("admin", "viewer", "jwt_secret", "api_secret_key", "fernet_key", "privacy_key"),
 )
 

@@ -21,6 +21,7 @@ from llmmon.demo.endpoint import endpoint_command, endpoint_environment
 from llmmon.embedded import home as stack_home
 from llmmon.embedded import processes
 from llmmon.embedded.airflow_stack import AirflowStack
+from llmmon.embedded.ledger import start_ledger
 from llmmon.embedded.postgres import Postgres, require_free_port
 from llmmon.embedded.watch import follow, tell
 from llmmon.errors import ConfigError
@@ -34,6 +35,8 @@ _LOGINS: Final[dict[str, GroupRole]] = {
     "llmmon_app": "llmmon_writer",
     "auditor": "llmmon_auditor",
     "analyst": "llmmon_analyst",
+    "sealer": "llmmon_sealer",
+    "anchorer": "llmmon_anchorer",
 }
 
 
@@ -112,6 +115,7 @@ def _start(console: Console, config: Config, home: Path, airflow: AirflowStack) 
         airflow.migrate()
     with step("demo inbox and demo model"):
         extra = _start_helpers(config, home, airflow.environment())
+    start_ledger(home, extra)
     with step("Airflow"):
         airflow.start(extra)
         processes.wait_until(

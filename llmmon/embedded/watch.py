@@ -136,4 +136,6 @@ def tell(console: Console, database: Database, airflow: AirflowStack, home: Path
     console.print(f"  {server.psql()} {stack_home.url(home, 'auditor', 'llmmon')}", markup=False)
     for query in _QUERIES:
         console.print(f"    {query}", markup=False)
+    console.print("\nThe audit trail is sealed, and its heads are signed by a process outside the pipeline:")
+    console.print("  llmmon audit verify", markup=False)
     console.print()

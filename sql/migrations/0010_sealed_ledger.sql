@@ -82,22 +82,24 @@ INSERT INTO audit.pending SELECT event_id FROM audit.event;
 
 -- The bytes of an event that are hashed.
 CREATE FUNCTION audit.leaf_hash(recorded_us bigint, body text) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS
 $$ SELECT sha256('\x00'::bytea || int8send(recorded_us) || convert_to(body, 'UTF8')) $$;
 
 -- The exponent of the largest power of two that is at most `n`, for n > 0.
 CREATE FUNCTION audit.log2(n bigint) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS
 $$ SELECT 64 - position('1' IN (n::bit(64))::text) $$;
 
 -- MTH of RFC 9162, section 2.1.1, over the leaves from `lo` to before `hi`; null where a hash is missing.
 CREATE FUNCTION audit.tree_hash(lo bigint, hi bigint) RETURNS bytea
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   n bigint := hi - lo;
   k bigint;
 BEGIN
-  IF n = 0 THEN
+  IF n < 0 THEN
+    RAISE EXCEPTION 'there are no leaves from % to before %', lo, hi USING ERRCODE = 'invalid_parameter_value';
+  ELSIF n = 0 THEN
     RETURN sha256(''::bytea);
   ELSIF n = 1 THEN
     RETURN (SELECT hash FROM audit.leaf WHERE seq = lo);
@@ -110,7 +112,7 @@ END $$;
 
 -- PATH(m, D[lo:hi]) of RFC 9162, section 2.1.3.1: the hashes that prove leaf `m`, nearest first.
 CREATE FUNCTION audit.inclusion_proof(m bigint, lo bigint, hi bigint) RETURNS bytea[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE k bigint;
 BEGIN
   IF NOT (lo <= m AND m < hi) THEN
@@ -127,7 +129,7 @@ END $$;
 
 -- SUBPROOF(m, D[lo:hi], known) of RFC 9162, section 2.1.4.1; PROOF(m, D_n) is consistency_proof(m, 0, n, true).
 CREATE FUNCTION audit.consistency_proof(m bigint, lo bigint, hi bigint, known boolean DEFAULT true) RETURNS bytea[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE k bigint;
 BEGIN
   IF NOT (lo < m AND m <= hi) THEN

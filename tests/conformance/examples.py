@@ -47,6 +47,7 @@ PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("detectors", "slo_threshold"): {"limit": 1.0, "worse": "above"},
     ("channels", "slack_webhook"): {"connection": "slack"},
     ("channels", "email"): {"connection": "smtp", "to": ["on-call@example.com"]},
+    ("channels", "folder"): {"path": "alerts"},
 }
 REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("sources", "mapped_csv"): {"delimiter": ";;"},

@@ -18,21 +18,33 @@ from typing import Any
 import pytest
 import yaml
 
+from llmmon.audit.checkpoint import SigningKey
 from llmmon.store.scratch import scratch_server
 
 CHECKOUT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 SECRETS = (
     *("POSTGRES_PASSWORD", "LLMMON_APP_PASSWORD", "LLMMON_PRIVACY_KEY"),
-    *("AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET_KEY"),
+    *("AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET_KEY", "LLMMON_SEALER_PASSWORD", "LLMMON_ANCHORER_PASSWORD"),
 )
 FERNET_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 READY_SECONDS = 240
+TWO_CHANNELS = """
+[channels.vault]
+type = "folder"
+path = "${here}/vault"
+[channels.log]
+type = "log"
+[deliver]
+vault = 0
+log = 0
+"""
 
 
 def config(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Return what docker-compose makes of the file, with every profile on."""
-    command = ["docker-compose", "--env-file", ".env.example", "--profile", "gpu", "--profile", "mail", "config"]
+    profiles = [word for name in ("gpu", "mail", "anchorer") for word in ("--profile", name)]
+    command = ["docker-compose", "--env-file", ".env.example", *profiles, "config"]
     path = {"PATH": os.environ["PATH"]}
     return subprocess.run(
         command, cwd=CHECKOUT, env={**path, **environment}, capture_output=True, text=True, check=False
@@ -61,14 +73,15 @@ def test_every_service_is_pinned_healthy_and_unprivileged(services: dict[str, An
     """Images carry a version, every lasting service has a healthcheck, and ours run as a user without privileges."""
     assert set(services) == {
         *("postgres", "redis", "mail", "migrate", "api-server", "scheduler"),
-        *("dag-processor", "triggerer", "worker", "gpu-worker"),
+        *("dag-processor", "triggerer", "worker", "gpu-worker", "sealer", "anchorer"),
     }
     for name, service in services.items():
         assert re.search(r":v?\d+\.\d+", service["image"]), name
         if name != "migrate":
             assert service["healthcheck"]["test"], name
         if service["image"].startswith("llmmon"):
-            assert service["user"] == "50000:50000", name
+            # whoever operates the pipeline must not be who signs the heads of its audit trail
+            assert service["user"] == ("50001:50001" if name == "anchorer" else "50000:50000"), name
             assert service["read_only"] is True, name
             assert service["cap_drop"] == ["ALL"], name
         assert all(port.startswith("127.0.0.1:") for port in map(str, service.get("ports", ()))), name
@@ -97,6 +110,7 @@ def test_every_service_comes_up_healthy(services: dict[str, Any], tmp_path: Path
         "/opt/airflow/dags": str(CHECKOUT / "dags"),
         "/opt/airflow/plugins": str(CHECKOUT / "plugins"),
         "/opt/airflow": str(tmp_path),
+        "/anchorer": str(tmp_path / "anchorer"),
     }
 
     def local(text: str) -> str:
@@ -125,7 +139,10 @@ def test_every_service_comes_up_healthy(services: dict[str, Any], tmp_path: Path
             ["--celery-hostname", f"celery@{name}"] if name.endswith("worker") else []
         )
 
-    lasting = ("api-server", "scheduler", "dag-processor", "triggerer", "worker", "gpu-worker")
+    lasting = ("api-server", "scheduler", "dag-processor", "triggerer", "worker", "gpu-worker", "sealer", "anchorer")
+    (tmp_path / "anchorer").mkdir()
+    (tmp_path / "anchorer" / "key").write_text(SigningKey.generate("example.com/llmmon").encoded, "utf-8")
+    (tmp_path / "anchorer" / "anchorer.toml").write_text(TWO_CHANNELS, "utf-8")
     server = scratch_server(listen_addresses="127.0.0.1", port=str(ports["postgres"]))
     with (
         server,
@@ -148,6 +165,7 @@ def test_every_service_comes_up_healthy(services: dict[str, Any], tmp_path: Path
             while not healthy(check, environment(name)):
                 alive = started[name].poll() is None and time.monotonic() < end
                 assert alive, f"{name}: {(tmp_path / f'{name}.log').read_text()[-4000:]}"
+        assert list((tmp_path / "anchorer" / "vault").glob("*.checkpoint"))
 
 
 def healthy(check: list[str], environment: dict[str, str]) -> bool:
@@ -168,7 +186,7 @@ def prepare(postgres: dict[str, Any], port: int) -> None:
     engine.dispose()
     script = CHECKOUT / "docker" / "create-llmmon.sql"
     url = f"postgresql://{given['POSTGRES_USER']}@127.0.0.1:{port}/{given['POSTGRES_DB']}"
-    environment = {**os.environ, "LLMMON_APP_PASSWORD": given["LLMMON_APP_PASSWORD"]}
+    environment = {**os.environ, **{name: text for name, text in given.items() if name.startswith("LLMMON_")}}
     subprocess.run(["psql", url, "-v", "ON_ERROR_STOP=1", "-f", script], env=environment, check=True)
 
 

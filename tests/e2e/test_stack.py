@@ -217,7 +217,27 @@ def test_killed_parts_converge_to_the_same_tables(
         assert rows(disturbed, query), name
     assert rows(disturbed, "SELECT state, count(*) FROM llmmon.delivery GROUP BY 1") == [("sent", 2)]
     kinds = sorted(path.name.split("-")[1] for path in Path(environment["LLMMON_HOME"], "inbox").iterdir())
-    assert kinds == ["email.eml", "slack.json"]
+    assert kinds == ["email.eml", "email.eml", "slack.json"]  # the alert twice, and a signed head for the auditor
+    verified = subprocess.run(
+        llmmon(
+            "audit",
+            "verify",
+            "--depth",
+            "requests",
+            "--json",
+            "--heads",
+            f"{environment['LLMMON_HOME']}/anchorer/heads",
+        ),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stderr
+    verdict = json.loads(verified.stdout)
+    assert verdict["holds"]
+    assert verdict["n_heads"] > 0
+    assert verdict["n_requests"] == HOURS * 40
     disturbed.engine.dispose()
 
     subprocess.run(llmmon("down"), env=environment, check=True)
