@@ -54,7 +54,8 @@ def check(name: str, n_rows: int, config_path: Path, as_json: bool) -> None:
     config = context.configuration(config_path)
     if name not in config.sources:
         raise ConfigError(f"sources check: no source {name!r}; there are: {', '.join(config.sources)}")
-    found = check_source(config, name, n_rows=n_rows)
+    checked = check_source(config, name, n_rows=n_rows)
+    found = checked.rows
     if as_json:
         context.print_json(
             [
@@ -80,6 +81,8 @@ def check(name: str, n_rows: int, config_path: Path, as_json: bool) -> None:
                 click.echo(f"  {key:{width}}  {_shown(value)}")
     readable = sum(row.request is not None for row in found)
     click.echo(f"\n{readable} of {len(found)} rows can be read; nothing was stored", err=True)
+    for kind, n in checked.passed_over.items():
+        click.echo(f"passed over, because they are no requests: {n} x {kind}", err=True)
     if found and not readable:
         click.get_current_context().exit(2)
 

@@ -50,6 +50,8 @@ class Source(Protocol):
     def read(self, position: Position | None, *, max_rows: int) -> Iterator[RawBatch]:
         """Yield what came after `position` (None: from the beginning), at most `max_rows` rows in a batch.
 
+        Where one line holds many rows, a batch ends with the line that reaches `max_rows`.
+
         Raises
         ------
         SourceUnavailableError
@@ -62,6 +64,8 @@ class Source(Protocol):
 
         Raises
         ------
+        NotARequestError
+            When the row records something else; it is counted by kind and passed over.
         BadRowError
             When the row cannot be one; it is quarantined with the reason.
         """

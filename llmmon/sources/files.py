@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import logging
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
@@ -50,8 +50,17 @@ class _File:
         return gzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[return-value]
 
 
+def _one_row(line: RawRow) -> Iterable[RawRow]:
+    return (line,)
+
+
 def read_new_lines(
-    path: str, position: Position | None, *, max_rows: int, is_whole: Callable[[bytes], bool] = is_object
+    path: str,
+    position: Position | None,
+    *,
+    max_rows: int,
+    is_whole: Callable[[bytes], bool] = is_object,
+    rows_of: Callable[[RawRow], Iterable[RawRow]] = _one_row,
 ) -> Iterator[RawBatch]:
     """Yield the lines after `position` of every file that `path` names, in order of file name.
 
@@ -69,6 +78,8 @@ def read_new_lines(
         Rows in a batch at most; a batch also ends after 64 MiB.
     is_whole : callable
         Whether a last line without its line end is complete, as a JSON object is and the beginning of one never is.
+    rows_of : callable
+        The rows that one line holds; they stay together in a batch.
 
     Raises
     ------
@@ -91,9 +102,10 @@ def read_new_lines(
             last: tuple[RawRow, int] | None = None
             try:
                 for last in _lines(file, state, is_whole):
-                    rows.append(last[0])
-                    n_bytes += len(last[0].raw)
-                    if len(rows) == max_rows or n_bytes >= _MAX_BATCH_BYTES:
+                    for row in rows_of(last[0]):
+                        rows.append(row)
+                        n_bytes += len(row.raw)
+                    if len(rows) >= max_rows or n_bytes >= _MAX_BATCH_BYTES:
                         _move(state, *last)
                         yield _batch(rows, {**before, **now})
                         rows, n_bytes = [], 0

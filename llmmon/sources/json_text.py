@@ -64,6 +64,22 @@ def read_any(raw: bytes, cleaned: list[str]) -> Any:
         raise BadRowError("too_deep", "nested too deeply to be read") from None
 
 
+def unpacked(value: Any, field: str, cleaned: list[str]) -> Any:
+    """Return the object or list that the text `value` holds as JSON, else the value as it is.
+
+    Paths at which text was changed are added to `cleaned`, behind the name `field`.
+    """
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    changed: list[str] = []
+    try:
+        found = read_any(value.encode(), changed)
+    except BadRowError:  # a text that only begins like JSON, or JSON that its logger cut
+        return value
+    cleaned += [f"{field}.{path}" for path in changed]
+    return found
+
+
 def is_object(raw: bytes) -> bool:
     """Return whether `raw` is one whole JSON object, as the prefix of one never is."""
     try:
