@@ -20,7 +20,7 @@ import fsspec
 
 from llmmon.errors import SourceUnavailableError
 from llmmon.sources.base import Position, RawBatch, RawRow
-from llmmon.sources.json_text import MAX_LINE_BYTES, is_object
+from llmmon.sources.json_text import MAX_LINE_BYTES, is_whole
 
 _log = logging.getLogger(__name__)
 _MAX_BATCH_BYTES: Final = 64 * 2**20
@@ -59,7 +59,7 @@ def read_new_lines(
     position: Position | None,
     *,
     max_rows: int,
-    is_whole: Callable[[bytes], bool] = is_object,
+    is_whole: Callable[[bytes], bool] = is_whole,
     rows_of: Callable[[RawRow], Iterable[RawRow]] = _one_row,
 ) -> Iterator[RawBatch]:
     """Yield the lines after `position` of every file that `path` names, in order of file name.
@@ -77,7 +77,7 @@ def read_new_lines(
     max_rows : int
         Rows in a batch at most; a batch also ends after 64 MiB.
     is_whole : callable
-        Whether a last line without its line end is complete, as a JSON object is and the beginning of one never is.
+        Whether a last line without its line end is complete, as a JSON object or list is and its beginning never is.
     rows_of : callable
         The rows that one line holds; they stay together in a batch.
 

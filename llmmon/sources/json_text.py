@@ -14,6 +14,7 @@ import msgspec
 from llmmon.errors import BadRowError
 
 MAX_LINE_BYTES: Final = 16 * 2**20
+BOM: Final = b"\xef\xbb\xbf"
 _REPLACEMENT: Final = "\ufffd"
 _decode = msgspec.json.Decoder().decode
 
@@ -45,7 +46,7 @@ def read_object(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
     if len(raw) > MAX_LINE_BYTES:
         raise BadRowError("line_too_long", f"longer than {MAX_LINE_BYTES} bytes")
     cleaned: list[str] = []
-    value = read_any(raw.removeprefix(b"\xef\xbb\xbf"), cleaned)
+    value = read_any(raw.removeprefix(BOM), cleaned)
     if not isinstance(value, dict):
         raise BadRowError("wrong_type", "the line: expected a JSON object")
     return value, tuple(cleaned)
@@ -80,13 +81,12 @@ def unpacked(value: Any, field: str, cleaned: list[str]) -> Any:
     return found
 
 
-def is_object(raw: bytes) -> bool:
-    """Return whether `raw` is one whole JSON object, as the prefix of one never is."""
+def is_whole(raw: bytes) -> bool:
+    """Return whether `raw` is one whole JSON object or list, as the prefix of one never is."""
     try:
-        read_object(raw)
+        return isinstance(read_any(raw.removeprefix(BOM), []), (dict, list))
     except BadRowError:
         return False
-    return True
 
 
 def _read_leniently(raw: bytes) -> Any:

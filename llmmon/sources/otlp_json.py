@@ -13,13 +13,13 @@ from llmmon.model import RequestLog
 from llmmon.sources import values
 from llmmon.sources.base import Position, RawBatch, RawRow, sources
 from llmmon.sources.conversation import read_exchange, turns
+from llmmon.sources.enclosed_rows import enclosed_rows
 from llmmon.sources.files import read_new_lines
 from llmmon.sources.flat_row import request_of
-from llmmon.sources.json_text import MAX_LINE_BYTES, read_object, unpacked
+from llmmon.sources.json_text import BOM, read_object, unpacked
 from llmmon.sources.mapping import compile_mapping
 from llmmon.sources.otlp_attributes import Attributes, attributes_of, span_attributes
 
-_MAX_ROWS_BYTES: Final = 4 * MAX_LINE_BYTES
 _GENERATIONS: Final = frozenset({"chat", "text_completion", "completion", "generate_content"})
 _NO_GENERATIONS: Final = frozenset(
     {
@@ -149,26 +149,20 @@ _decode: Final = msgspec.json.Decoder(_Traces).decode
 
 
 def _spans_of(line: RawRow) -> list[RawRow]:
-    """Return the spans of a line, byte for byte and each at its own offset; a line that cannot be cut stays whole."""
-    start = len(line.raw) - len(line.raw.removeprefix(b"\xef\xbb\xbf"))
+    """Return the spans of a line, each with its resource; a line that cannot be cut stays whole."""
     try:
-        traces = _decode(line.raw[start:])
+        traces = _decode(line.raw.removeprefix(BOM))
     except (msgspec.MsgspecError, RecursionError):
         return [line]
-    rows: list[RawRow] = []
-    n_bytes, at = 0, start
-    for resource_spans in traces.resource_spans:
-        resource = bytes(resource_spans.resource)
-        for scope_spans in resource_spans.scope_spans:
-            for raw in scope_spans.spans:
-                span = bytes(raw)
-                at = line.raw.index(span, at)
-                n_bytes += len(resource) + len(span)
-                if n_bytes > _MAX_ROWS_BYTES:  # a large resource times many spans would fill the memory
-                    return [line]
-                rows.append(RawRow(b'{"resource":%b,"span":%b}' % (resource, span), line.file, line.offset + at))
-                at += len(span)
-    return rows
+    return enclosed_rows(
+        line,
+        (
+            (b'{"resource":%b,"span":' % bytes(resource_spans.resource), bytes(span), b"}")
+            for resource_spans in traces.resource_spans
+            for scope_spans in resource_spans.scope_spans
+            for span in scope_spans.spans
+        ),
+    )
 
 
 def _no_span(line: Mapping[str, Any]) -> BadRowError:

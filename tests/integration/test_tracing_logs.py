@@ -11,6 +11,8 @@ from llmmon.cli import main
 from llmmon.pipeline.ingest import ingest_source
 from llmmon.pipeline.retry_quarantine import retry_quarantine
 from tests.unit.sources.otlp import line, request_spans, span
+from tests.unit.sources.test_langfuse_export import OBSERVATION, SPAN
+from tests.unit.sources.test_litellm_jsonl import PAYLOAD
 
 OTLP = """
 [sources.otel]
@@ -86,3 +88,35 @@ def test_a_file_without_a_request_is_read_once(database, config, tmp_path):
     assert ingest_source(database, settings, "otel").n_batches == 0
     (position,) = rows(database, "SELECT position FROM llmmon.source_cursor")
     assert json.dumps(position[0]).count(str(path)) == 1
+
+
+EXPORTS = {
+    "litellm_jsonl": (
+        [PAYLOAD, {**PAYLOAD, "id": "b"}, {**PAYLOAD, "call_type": "aembedding"}, PAYLOAD, {**PAYLOAD, "model": 3.5}],
+        {"LiteLLM call that generates no text": 1},
+    ),
+    "langfuse_export": (
+        [[OBSERVATION, {**OBSERVATION, "id": "b"}], SPAN, OBSERVATION, {"observation": 3}],
+        {"Langfuse observation that is no generation": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("plugin", list(EXPORTS))
+def test_exports_are_loaded_once(database, config, tmp_path, jsonl, check, plugin):
+    """Two requests, one of them twice, one row that is none, one that cannot be read; the second load adds nothing."""
+    lines, passed_over = EXPORTS[plugin]
+    jsonl([*lines, b"{"])
+    settings = config(OTLP.replace("otlp_json", plugin).replace("*.json", "*.jsonl"))
+    checked = check("otel", "--rows", "3", "--json")
+    assert checked.exit_code == 0, checked.output
+    rows_shown = json.loads(checked.stdout)
+    assert rows_shown[0]["request"]["response_text"] == "Yes."
+    assert rows_shown[0]["request"]["user"] is None
+    first = ingest_source(database, settings, "otel")
+    assert (first.n_in, first.n_new, first.n_dup, first.n_bad) == (5, 2, 1, 2)
+    assert first.passed_over == passed_over
+    assert rows(database, "SELECT count(*), max(latency_ms), max(cost_usd) FROM llmmon.request_log") == [
+        (2, 1500.0, 0.002)
+    ]
+    assert ingest_source(database, settings, "otel").n_in == 0
