@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def list_sources(config_path: Path, as_json: bool) -> None:
         {
             "source": name,
             "type": source.read.type,
-            "reads": source.read.parameters.get("path") or source.read.parameters.get("table"),
+            "reads": _place(source.read.parameters),
             "deployments": [key for key, deployment in config.deployments.items() if deployment.source == name],
         }
         for name, source in config.sources.items()
@@ -85,6 +86,10 @@ def check(name: str, n_rows: int, config_path: Path, as_json: bool) -> None:
         click.echo(f"passed over, because they are no requests: {n} x {kind}", err=True)
     if found and not readable:
         click.get_current_context().exit(2)
+
+
+def _place(parameters: Mapping[str, Any]) -> Any:
+    return next((parameters[key] for key in ("path", "table", "query") if parameters.get(key)), None)
 
 
 def _is_there(value: Any) -> bool:

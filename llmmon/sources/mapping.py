@@ -11,7 +11,7 @@ A field is a path (``"response.choices[0].text"``, ``'attributes["gen_ai.request
 - ``start`` and ``step_s``: for a log without a clock, the time is `start` plus so many seconds times the number found;
 - ``when = "ok"``: absent on rows that failed.
 
-``groups`` and ``tags`` are tables of fields. Times without a zone are UTC.
+``groups`` and ``tags`` are tables of fields, or the path of an object. Times without a zone are UTC.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ _PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # a name, an index in brackets, or a name that holds dots in brackets and quotes
 _STEP: Final = re.compile(r"""(?:^|\.)(?P<name>[^.\[\]"]+)|\[(?P<index>\d+)\]|\["(?P<quoted>[^"]+)"\]""")
+_IN_BRACES: Final = re.compile(r"\{([^{}]+)\}")
 _FINE_FRACTION: Final = re.compile(r"(\.\d{6})\d+")
 
 
@@ -83,7 +84,31 @@ def compile_mapping(fields: Mapping[str, Any]) -> Callable[[Row, bytes], dict[st
     return apply
 
 
+def roots(fields: Mapping[str, Any]) -> list[str]:
+    """Return the names with which the paths of a mapping begin: all that it reads of a row.
+
+    Examples
+    --------
+    >>> roots({"model": "model", "tags": {"team": {"path": ["meta.team", "team"]}}, "route": {"value": "help"}})
+    ['meta', 'model', 'team']
+    """
+    found: set[str] = set()
+    for name, spec in fields.items():
+        if name in {"groups", "tags"} and isinstance(spec, Mapping):
+            found.update(roots({f"{name} {key}": item for key, item in spec.items()}))
+            continue
+        options = {"path": spec} if isinstance(spec, str) else spec
+        paths = _IN_BRACES.findall(options.get("template", ""))
+        for option in ("path", "since"):
+            given = options.get(option, [])
+            paths += [given] if isinstance(given, str) else given
+        found.update(str(_steps(path, name)[0]) for path in paths)
+    return sorted(found)
+
+
 def _nested(spec: Any, name: str) -> Getter:
+    if isinstance(spec, str):
+        return _path(spec, name)
     if not isinstance(spec, Mapping):
         raise ValueError(f"fields.{name}: expected a table of fields, such as {{provider = 'provider'}}")
     getters = {key: _getter(item, f"{name}.{key}") for key, item in spec.items()}
@@ -124,7 +149,7 @@ def _origin(options: Mapping[str, Any], name: str) -> Getter:
         constant = options["value"]
         return lambda _: constant
     if "template" in options:
-        parts = re.split(r"\{([^{}]+)\}", options["template"])
+        parts = _IN_BRACES.split(options["template"])
         paths = [_path(path, name) for path in parts[1::2]]
 
         def fill(row: Row) -> str | None:

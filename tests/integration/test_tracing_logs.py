@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import msgspec
+import psycopg2
 import pytest
 from click.testing import CliRunner
 
 from llmmon.cli import main
+from llmmon.config import load_config
+from llmmon.model import Window
 from llmmon.pipeline.ingest import ingest_source
 from llmmon.pipeline.retry_quarantine import retry_quarantine
+from llmmon.store.request_log import window_requests
 from tests.unit.sources.otlp import line, request_spans, span
 from tests.unit.sources.test_langfuse_export import OBSERVATION, SPAN
-from tests.unit.sources.test_litellm_jsonl import PAYLOAD
+from tests.unit.sources.test_litellm_jsonl import EXPECTED, PAYLOAD
 
 OTLP = """
 [sources.otel]
@@ -120,3 +126,74 @@ def test_exports_are_loaded_once(database, config, tmp_path, jsonl, check, plugi
         (2, 1500.0, 0.002)
     ]
     assert ingest_source(database, settings, "otel").n_in == 0
+
+
+SPEND_LOGS = """
+CREATE TABLE "LiteLLM_SpendLogs" (
+    request_id text PRIMARY KEY, call_type text NOT NULL, spend float8 NOT NULL DEFAULT 0,
+    prompt_tokens int NOT NULL DEFAULT 0, completion_tokens int NOT NULL DEFAULT 0, "startTime" timestamp(3) NOT NULL,
+    "endTime" timestamp(3) NOT NULL, "completionStartTime" timestamp(3), model text NOT NULL DEFAULT '',
+    model_group text DEFAULT '', custom_llm_provider text DEFAULT '', "user" text DEFAULT '',
+    metadata jsonb DEFAULT '{}', cache_hit text DEFAULT '', request_tags jsonb DEFAULT '[]', team_id text,
+    end_user text, messages jsonb DEFAULT '{}', response jsonb DEFAULT '{}', session_id text, status text,
+    proxy_server_request jsonb DEFAULT '{}')
+"""
+SPEND_LOG = """
+INSERT INTO "LiteLLM_SpendLogs" VALUES (%(id)s, %(call_type)s, 0.002, 12, 2, '2023-06-27 05:00:07.25',
+    '2023-06-27 05:00:08.75', %(first)s, 'gpt-4o', 'chat', 'openai', 'bob', %(metadata)s, 'False', '[]',
+    'team-1', 'ann', %(messages)s, %(response)s, 's-1', %(status)s, %(request)s)
+"""
+
+
+def test_the_spend_logs_of_litellm_are_read_from_their_table(database, make_database, monkeypatch):
+    """By the mapping in docs/mappings: with texts, without, a failure, an embedding that the query leaves out."""
+    url = make_database(None)
+    monkeypatch.setenv("LITELLM_DATABASE_URL", url)
+    payload = {key: json.dumps(PAYLOAD[key]) for key in ("metadata", "messages", "response")}
+    usual = {
+        "call_type": "acompletion",
+        "first": "2023-06-27 05:00:07.5",
+        "status": "success",
+        "request": "{}",
+        **payload,
+    }
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute(SPEND_LOGS)
+        for changes in (
+            {"id": "chatcmpl-1"},
+            {"id": "in the request", "messages": "{}", "request": json.dumps({"messages": PAYLOAD["messages"]})},
+            {"id": "withheld", "messages": "{}", "response": "{}", "first": "2023-06-27 05:00:08.75"},
+            {
+                "id": "failed",
+                "status": "failure",
+                "response": "{}",
+                "metadata": '{"error_information": {"error_class": "RateLimitError"}}',
+            },
+            {"id": "embedding", "call_type": "aembedding"},
+        ):
+            cursor.execute(SPEND_LOG, {**usual, **changes})
+    connection.close()
+    settings = load_config(Path(__file__).parents[2] / "docs" / "mappings" / "litellm_spend_logs.toml")
+    first = ingest_source(database, settings, "litellm")
+    assert (first.n_in, first.n_new, first.n_bad) == (4, 4, 0)
+    with database.transaction() as connection:
+        hour = Window.parse("2023-06-27T05:00", hours=1)
+        found = {request.request_id: request for _, request in window_requests(connection, "chat", hour)}
+    whole = msgspec.structs.replace(
+        EXPECTED,
+        source="litellm",
+        user=None,
+        parameters={},
+        tags={"provider": "openai", "key": "web", "cache_hit": "False"},
+    )
+    assert found["chatcmpl-1"] == whole
+    assert found["in the request"] == msgspec.structs.replace(whole, request_id="in the request")
+    withheld, failed = found["withheld"], found["failed"]
+    assert (withheld.messages, withheld.response_text, withheld.ttft_ms, withheld.cost_usd) == ((), None, None, 0.002)
+    assert (failed.error_type, failed.n_input_tokens, failed.cost_usd, failed.tenant) == (
+        "RateLimitError",
+        None,
+        None,
+        "team-1",
+    )
+    assert ingest_source(database, settings, "litellm").n_in == 0
