@@ -23,7 +23,7 @@ class RawRow(NamedTuple):
     file : str
         File or table it was found in.
     offset : int
-        Byte offset in the (unpacked) file, or ordinal in the table.
+        Byte offset in the (unpacked) file, or ordinal in the file of rows or the table.
     cut : str
         When the line is too long to be held and `raw` is only its beginning: its size and digest, in words.
     """
@@ -32,6 +32,11 @@ class RawRow(NamedTuple):
     file: str
     offset: int
     cut: str = ""
+
+
+def told_cut(n_bytes: int, n_kept: int, sha256: str) -> str:
+    """Return the words for a row of which only the beginning is kept."""
+    return f"the row has {n_bytes} bytes, of which the first {n_kept} are kept; SHA-256 {sha256}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 from llmmon.errors import SourceUnavailableError
 from llmmon.model import RequestLog
-from llmmon.sources.base import Position, RawBatch, RawRow, sources
+from llmmon.sources.base import Position, RawBatch, RawRow, sources, told_cut
 from llmmon.sources.flat_row import REQUIRED, request_of
 from llmmon.sources.json_text import MAX_LINE_BYTES, read_object
 from llmmon.sources.mapping import compile_mapping, roots
@@ -146,8 +146,7 @@ class PostgresTable:
                                 "order; take another key, or leave such rows out by a query"
                             )
                         raw = content.encode()
-                        kept = f"the row has {n_bytes} bytes, of which the first {len(raw)} are kept; SHA-256 {digest}"
-                        yield key, raw, kept if digest else ""
+                        yield key, raw, told_cut(n_bytes, len(raw), digest) if digest else ""
         except psycopg2.Error as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise SourceUnavailableError(

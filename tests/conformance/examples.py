@@ -23,6 +23,7 @@ PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("sources", "otlp_json"): {"path": "otel/*.json"},
     ("sources", "litellm_jsonl"): {"path": "litellm/*.jsonl"},
     ("sources", "langfuse_export"): {"path": "langfuse/*.jsonl"},
+    ("sources", "mapped_parquet"): {"path": "logs/*.parquet", "fields": {"occurred_at": "time", "model": "model"}},
     ("sources", "mapped_csv"): {"path": "logs/*.csv", "fields": {"occurred_at": "time", "model": "model"}},
     ("sources", "mapped_jsonl"): {"path": "logs/*.jsonl", "fields": {"occurred_at": "time", "model": "model"}},
     ("sources", "postgres_table"): {
@@ -54,6 +55,7 @@ PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
 REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("sources", "mapped_csv"): {"delimiter": ";;"},
     ("sources", "mapped_jsonl"): {"fields": {"colour": "c"}},
+    ("sources", "mapped_parquet"): {"fields": {"colour": "c"}},
     ("sources", "otlp_json"): {"fields": {"colour": "c"}},
     ("sources", "litellm_jsonl"): {"fields": {"colour": "c"}},
     ("sources", "langfuse_export"): {"fields": {"colour": "c"}},
