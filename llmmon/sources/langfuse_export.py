@@ -16,7 +16,7 @@ from llmmon.sources.conversation import read_exchange
 from llmmon.sources.enclosed_rows import enclosed_rows
 from llmmon.sources.files import read_new_lines
 from llmmon.sources.flat_row import request_of
-from llmmon.sources.json_text import BOM, read_object, unpacked
+from llmmon.sources.json_text import read_object, unpacked
 from llmmon.sources.mapping import compile_mapping
 
 
@@ -39,8 +39,8 @@ _FIELDS: Final[Mapping[str, Any]] = {
     "n_output_tokens": _either("usageDetails.output", "usage.output", "outputUsage", "completionTokens"),
     "cost_usd": _either("costDetails.total", "calculatedTotalCost", "totalCost"),
     "error_type": "failure",
-    "user": {"path": ["observation.userId", "trace.userId"]},
-    "conversation_id": {"path": ["observation.sessionId", "trace.sessionId"]},
+    "user": {"path": ["observation.userId", "trace.user_id"]},
+    "conversation_id": {"path": ["observation.sessionId", "trace.session_id"]},
     "route": {"path": ["observation.traceName", "trace.name"]},
     "tags": {
         "name": "observation.name",
@@ -127,26 +127,16 @@ _decode: Final = msgspec.json.Decoder(_Trace | list[msgspec.Raw]).decode
 
 def _observations_of(line: RawRow) -> list[RawRow]:
     """Return the observations of a line, each with its trace; a line that holds none, or cannot be cut, stays whole."""
-    try:
-        found = _decode(line.raw.removeprefix(BOM))
-    except (msgspec.MsgspecError, RecursionError):
-        return [line]
-    if isinstance(found, list):
-        return enclosed_rows(line, ((b"", bytes(item), b"") for item in found))
-    if found.data:
-        return enclosed_rows(line, ((b"", bytes(item), b"") for item in found.data))
-    # an observation is one itself; a list of ids instead of observations is a trace alone
-    if not found.observations or not all(bytes(item).startswith(b"{") for item in found.observations):
-        return [line]
-    about = msgspec.json.encode(
-        {
-            "userId": found.user_id,
-            "sessionId": found.session_id,
-            "name": found.name,
-            "environment": found.environment,
-            "release": found.release,
-        }
-    )
-    return enclosed_rows(
-        line, ((b'{"trace":%b,"observation":' % about, bytes(item), b"}") for item in found.observations)
-    )
+    return enclosed_rows(line, _decode, _enclosed)
+
+
+def _enclosed(found: _Trace | list[msgspec.Raw]) -> list[tuple[bytes, bytes, bytes]] | None:
+    listed = found if isinstance(found, list) else found.data or found.observations
+    before = after = b""
+    if isinstance(found, _Trace) and not found.data:
+        # an observation is one itself; a trace with the ids of its observations is a trace alone
+        if not listed or not all(bytes(item).startswith(b"{") for item in listed):
+            return None
+        about = {name: getattr(found, name) for name in ("user_id", "session_id", "name", "environment", "release")}
+        before, after = b'{"trace":%b,"observation":' % msgspec.json.encode(about), b"}"
+    return [(before, bytes(item), after) for item in listed]

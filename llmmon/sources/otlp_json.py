@@ -16,7 +16,7 @@ from llmmon.sources.conversation import read_exchange, turns
 from llmmon.sources.enclosed_rows import enclosed_rows
 from llmmon.sources.files import read_new_lines
 from llmmon.sources.flat_row import request_of
-from llmmon.sources.json_text import BOM, read_object, unpacked
+from llmmon.sources.json_text import read_object, unpacked
 from llmmon.sources.mapping import compile_mapping
 from llmmon.sources.otlp_attributes import Attributes, attributes_of, span_attributes
 
@@ -150,13 +150,10 @@ _decode: Final = msgspec.json.Decoder(_Traces).decode
 
 def _spans_of(line: RawRow) -> list[RawRow]:
     """Return the spans of a line, each with its resource; a line that cannot be cut stays whole."""
-    try:
-        traces = _decode(line.raw.removeprefix(BOM))
-    except (msgspec.MsgspecError, RecursionError):
-        return [line]
     return enclosed_rows(
         line,
-        (
+        _decode,
+        lambda traces: (
             (b'{"resource":%b,"span":' % bytes(resource_spans.resource), bytes(span), b"}")
             for resource_spans in traces.resource_spans
             for scope_spans in resource_spans.scope_spans
@@ -176,11 +173,14 @@ def _no_span(line: Mapping[str, Any]) -> BadRowError:
 
 
 def _refuse_other_spans(attributes: Attributes) -> None:
-    operation = attributes.get("gen_ai.operation.name") or attributes.get("llm.request.type")
-    kind = attributes.get("openinference.span.kind")
+    kind, *operations = (
+        values.name(attributes.get(name), name)
+        for name in ("openinference.span.kind", "gen_ai.operation.name", "llm.request.type")
+    )
+    operation = operations[0] or operations[1]
     if operation in _GENERATIONS:
         return
-    if operation in _NO_GENERATIONS or (kind is not None and str(kind).upper() != "LLM"):
+    if operation in _NO_GENERATIONS or (kind is not None and kind.upper() != "LLM"):
         raise NotARequestError("span of an embedding, retrieval, tool, agent or chain")
     if kind is None and not any(attributes.get(name) for name in _MODELS):
         raise NotARequestError("span that calls no model")

@@ -156,6 +156,7 @@ def test_spans_of_a_line_are_cut_out_byte_for_byte_at_their_offsets(tmp_path):
         (line(span(CALL, traceId=None)), "missing_request_id"),
         (line(span(CALL, spanId="a\0b")), "malformed_id"),
         (line(span({"gen_ai.operation.name": "chat"})), "missing_model"),
+        (line(span({**CALL, "gen_ai.operation.name": ["chat"]})), "wrong_type"),
         (line(span({**CALL, "gen_ai.usage.input_tokens": "many"})), "wrong_type"),
         (line(span({**CALL, "gen_ai.usage.input_tokens": -1})), "number_out_of_range"),
     ],
@@ -206,3 +207,19 @@ def test_texts_that_only_look_like_json_stay(tmp_path):
     assert (found.prompt, found.response_text) == (cut, answer)
     assert found.parameters == {"invocation_parameters": '{"a": '}
     assert parse(tmp_path, span({**CALL, "output.value": answer})).response_text == answer
+
+
+def test_a_lone_surrogate_in_one_span_leaves_its_neighbours_as_they_are(tmp_path):
+    """It is cleaned and named; pairs of escapes in other spans and in the resource stay what they are."""
+    texts = ["\\ud83d\\ude00", "a\\ud800b", "\\udc00", "plain"]
+    spans = [span({**CALL, "input.value": f"MARK{n}"}, n) for n in range(len(texts))]
+    raw = line(*spans, resource={"service.name": "MARK0"})
+    for number, escaped in enumerate(texts):
+        raw = raw.replace(b"MARK%d" % number, escaped.encode())
+    source, found = rows(tmp_path, raw)
+    logs = [source.parse(row, source="otel") for row in found]
+    assert [log.prompt for log in logs] == ["\U0001f600", "a\ufffdb", "\ufffd", "plain"]
+    assert [bool(log.cleaned) for log in logs] == [False, True, True, False]
+    assert {log.tags["service"] for log in logs} == {"\U0001f600"}
+    content = (tmp_path / "traces.json").read_bytes()
+    assert all(content[row.offset :].startswith(b'{"traceId"') for row in found)
