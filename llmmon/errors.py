@@ -6,6 +6,7 @@ LlmmonError                     root; ``exit_code`` is what the command line ret
 │   ├── UnknownPluginError      no plug-in of that name
 │   └── DuplicatePluginError    two plug-ins claim one name
 ├── BadRowError                 one line of a log cannot become a request log; it goes to quarantine
+│   └── NotARequestError        it records something else than a request to a model; it is counted and passed over
 ├── SourceUnavailableError      a log file, bucket or table cannot be read
 ├── GateError                   a batch failed its Great Expectations gate and was held back
 ├── StoreError                  Postgres refused
@@ -72,6 +73,19 @@ class BadRowError(LlmmonError):
         super().__init__(reason)
         self.code = code
         self.reason = reason
+
+
+class NotARequestError(BadRowError):
+    """One line of a log is whole and records something else than a request to a model.
+
+    Parameters
+    ----------
+    kind : str
+        What it records, in words that do not come from the log: rows passed over are counted by it.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__("not_a_request", kind)
 
 
 class SourceUnavailableError(LlmmonError):

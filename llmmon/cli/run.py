@@ -87,6 +87,8 @@ def run(
             f"{batch.source}: {batch.n_in} rows read: {batch.n_new} new, {batch.n_dup} already there, "
             f"{batch.n_bad} quarantined"
         )
+        for kind, n in batch.passed_over.items():
+            click.echo(f"{batch.source}: passed over, because they are no requests: {n} x {kind}")
     for failure in result.replay_failures:
         click.echo(f"not replayed: {failure}", err=True)
     for (deployment, window), rows in itertools.groupby(

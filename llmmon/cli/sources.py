@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def list_sources(config_path: Path, as_json: bool) -> None:
         {
             "source": name,
             "type": source.read.type,
-            "reads": source.read.parameters.get("path") or source.read.parameters.get("table"),
+            "reads": _place(source.read.parameters),
             "deployments": [key for key, deployment in config.deployments.items() if deployment.source == name],
         }
         for name, source in config.sources.items()
@@ -54,7 +55,8 @@ def check(name: str, n_rows: int, config_path: Path, as_json: bool) -> None:
     config = context.configuration(config_path)
     if name not in config.sources:
         raise ConfigError(f"sources check: no source {name!r}; there are: {', '.join(config.sources)}")
-    found = check_source(config, name, n_rows=n_rows)
+    checked = check_source(config, name, n_rows=n_rows)
+    found = checked.rows
     if as_json:
         context.print_json(
             [
@@ -80,8 +82,14 @@ def check(name: str, n_rows: int, config_path: Path, as_json: bool) -> None:
                 click.echo(f"  {key:{width}}  {_shown(value)}")
     readable = sum(row.request is not None for row in found)
     click.echo(f"\n{readable} of {len(found)} rows can be read; nothing was stored", err=True)
+    for kind, n in checked.passed_over.items():
+        click.echo(f"passed over, because they are no requests: {n} x {kind}", err=True)
     if found and not readable:
         click.get_current_context().exit(2)
+
+
+def _place(parameters: Mapping[str, Any]) -> Any:
+    return next((parameters[key] for key in ("path", "table", "query") if parameters.get(key)), None)
 
 
 def _is_there(value: Any) -> bool:

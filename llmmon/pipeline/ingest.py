@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from llmmon.audit.event import body
 from llmmon.config import Config
-from llmmon.errors import BadRowError, GateError
+from llmmon.errors import BadRowError, GateError, NotARequestError
 from llmmon.model import Json, RequestLog, Window
 from llmmon.pipeline import gate
 from llmmon.pipeline.row_reader import RowReader
@@ -33,6 +33,8 @@ class IngestResult:
     ----------
     n_dirty_windows : int
         Finished windows that requests came late for; they are to be done again.
+    passed_over : mapping of str to int
+        Rows that record something else than a request to a model, by kind; they are not part of `n_in`.
     unwatched : mapping of str to int
         Requests of deployments that llmmon.toml does not name: stored, and not looked at.
     """
@@ -44,6 +46,7 @@ class IngestResult:
     n_dup: int = 0
     n_bad: int = 0
     n_dirty_windows: int = 0
+    passed_over: dict[str, int] = field(default_factory=dict)
     unwatched: dict[str, int] = field(default_factory=dict)
 
 
@@ -80,6 +83,9 @@ def ingest_source(database: Database, config: Config, source: str) -> IngestResu
     if result.unwatched:
         told = ", ".join(f"{name} {n}" for name, n in sorted(result.unwatched.items())[:10])
         _log.warning("%s: stored but not watched, because llmmon.toml names no such deployment: %s", source, told)
+    if result.passed_over:
+        told = ", ".join(f"{kind} {n}" for kind, n in sorted(result.passed_over.items()))
+        _log.info("%s: passed over, because they are no requests: %s", source, told)
     if result.n_bad:
         _log.warning("%s: %d of %d rows are in llmmon.quarantine with the reason", source, result.n_bad, result.n_in)
     return result
@@ -125,6 +131,7 @@ class _Work:
             n_dup=total.n_dup + loaded.n_dup,
             n_bad=total.n_bad + len(batch.bad),
             n_dirty_windows=total.n_dirty_windows + loaded.n_dirty_windows,
+            passed_over=dict(Counter(total.passed_over) + Counter(batch.passed_over)),
             unwatched=dict(
                 Counter(total.unwatched)
                 + Counter(request.deployment for request in batch.requests if request.deployment not in watched)
@@ -158,6 +165,8 @@ def _read_to_end(work: _Work, reader: RowReader, max_rows: int, pool: ThreadPool
 
 def _prepare(work: _Work, reader: RowReader, raw: RawBatch, begin: Json | None) -> tuple[Batch, gate.GateResult]:
     batch = _parse(work, reader, raw, begin)
+    if not batch.n_in:  # every row was passed over
+        return batch, gate.GateResult((), (), {})
     limits = work.config.sources[work.source].gate
     checked = gate.check(batch.requests, len(batch.bad), limits, where=f"sources.{work.source}.gate")
     for warning in checked.warnings:
@@ -177,12 +186,16 @@ def _held(work: _Work, batch: Batch, checked: gate.GateResult) -> GateError:
 def _parse(work: _Work, reader: RowReader, raw: RawBatch, begin: Json | None) -> Batch:
     requests: dict[str, RequestLog] = {}
     bad: list[BadRow] = []
+    passed_over: Counter[str] = Counter()
     n_dup = 0
     digest = hashlib.sha256()
     for row in raw.rows:
         digest.update(row.raw + b"\n")
         try:
             request = reader.parse(row)
+        except NotARequestError as error:
+            passed_over[error.reason] += 1
+            continue
         except BadRowError as error:
             reason = f"{error.reason}; {row.cut}" if row.cut else error.reason
             bad.append(BadRow(row.raw, row.file, row.offset, error.code, reason))
@@ -194,10 +207,11 @@ def _parse(work: _Work, reader: RowReader, raw: RawBatch, begin: Json | None) ->
         from_position=begin,
         to_position=raw.position,
         requests=list(requests.values()),
-        n_in=len(raw.rows),
+        n_in=len(raw.rows) - passed_over.total(),
         n_dup=n_dup,
         bad=bad,
         raw_digest=digest.digest(),
         gate=None,
         config_digest=work.config.digest,
+        passed_over=passed_over,
     )

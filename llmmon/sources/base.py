@@ -23,7 +23,7 @@ class RawRow(NamedTuple):
     file : str
         File or table it was found in.
     offset : int
-        Byte offset in the (unpacked) file, or ordinal in the table.
+        Byte offset in the (unpacked) file, or ordinal in the file of rows or the table.
     cut : str
         When the line is too long to be held and `raw` is only its beginning: its size and digest, in words.
     """
@@ -32,6 +32,11 @@ class RawRow(NamedTuple):
     file: str
     offset: int
     cut: str = ""
+
+
+def told_cut(n_bytes: int, n_kept: int, sha256: str) -> str:
+    """Return the words for a row of which only the beginning is kept."""
+    return f"the row has {n_bytes} bytes, of which the first {n_kept} are kept; SHA-256 {sha256}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class Source(Protocol):
     def read(self, position: Position | None, *, max_rows: int) -> Iterator[RawBatch]:
         """Yield what came after `position` (None: from the beginning), at most `max_rows` rows in a batch.
 
+        Where one line holds many rows, a batch ends with the line that reaches `max_rows`.
+
         Raises
         ------
         SourceUnavailableError
@@ -62,6 +69,8 @@ class Source(Protocol):
 
         Raises
         ------
+        NotARequestError
+            When the row records something else; it is counted by kind and passed over.
         BadRowError
             When the row cannot be one; it is quarantined with the reason.
         """

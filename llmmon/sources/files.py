@@ -12,15 +12,15 @@ import gzip
 import hashlib
 import logging
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
 import fsspec
 
 from llmmon.errors import SourceUnavailableError
-from llmmon.sources.base import Position, RawBatch, RawRow
-from llmmon.sources.json_text import MAX_LINE_BYTES, is_object
+from llmmon.sources.base import Position, RawBatch, RawRow, told_cut
+from llmmon.sources.json_text import MAX_LINE_BYTES, is_whole
 
 _log = logging.getLogger(__name__)
 _MAX_BATCH_BYTES: Final = 64 * 2**20
@@ -34,13 +34,16 @@ _State = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class LogFile:
+    """A file of any file system: where it lies, when it changed, and which file it is under any name."""
+
     path: str
     stamp: str
     inode: str
     system: Any
 
     def open(self) -> IO[bytes]:
+        """Open the file, unpacked when it is gzip."""
         stream: IO[bytes] = self.system.open(self.path, "rb")
         magic = stream.read(2)
         stream.seek(0)
@@ -50,8 +53,17 @@ class _File:
         return gzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[return-value]
 
 
+def _one_row(line: RawRow) -> Iterable[RawRow]:
+    return (line,)
+
+
 def read_new_lines(
-    path: str, position: Position | None, *, max_rows: int, is_whole: Callable[[bytes], bool] = is_object
+    path: str,
+    position: Position | None,
+    *,
+    max_rows: int,
+    is_whole: Callable[[bytes], bool] = is_whole,
+    rows_of: Callable[[RawRow], Iterable[RawRow]] = _one_row,
 ) -> Iterator[RawBatch]:
     """Yield the lines after `position` of every file that `path` names, in order of file name.
 
@@ -68,7 +80,9 @@ def read_new_lines(
     max_rows : int
         Rows in a batch at most; a batch also ends after 64 MiB.
     is_whole : callable
-        Whether a last line without its line end is complete, as a JSON object is and the beginning of one never is.
+        Whether a last line without its line end is complete, as a JSON object or list is and its beginning never is.
+    rows_of : callable
+        The rows that one line holds; they stay together in a batch.
 
     Raises
     ------
@@ -80,7 +94,7 @@ def read_new_lines(
     problems: list[str] = []
     rows: list[RawRow] = []
     n_bytes = 0
-    for file in _find(path):
+    for file in find_files(path):
         try:
             generation = _generation(file)
             if generation is None:
@@ -91,9 +105,10 @@ def read_new_lines(
             last: tuple[RawRow, int] | None = None
             try:
                 for last in _lines(file, state, is_whole):
-                    rows.append(last[0])
-                    n_bytes += len(last[0].raw)
-                    if len(rows) == max_rows or n_bytes >= _MAX_BATCH_BYTES:
+                    for row in rows_of(last[0]):
+                        rows.append(row)
+                        n_bytes += len(row.raw)
+                    if len(rows) >= max_rows or n_bytes >= _MAX_BATCH_BYTES:
                         _move(state, *last)
                         yield _batch(rows, {**before, **now})
                         rows, n_bytes = [], 0
@@ -103,11 +118,11 @@ def read_new_lines(
             state["stamp"] = file.stamp
         except _BROKEN as error:
             problems.append(
-                f"{file.path}: the gzip stream is broken or cut short ({_say(error)}); the whole lines before that "
-                "were read. Write the file again or let its writer finish, then ingest again"
+                f"{file.path}: the gzip stream is broken or cut short ({first_words(error)}); the whole lines before "
+                "that were read. Write the file again or let its writer finish, then ingest again"
             )
         except OSError as error:
-            problems.append(f"{file.path}: cannot be read ({_say(error)}); check that it exists and may be read")
+            problems.append(f"{file.path}: cannot be read ({first_words(error)}); check that it exists and may be read")
     if rows:
         # every file was looked at: generations whose files are gone are forgotten
         yield _batch(rows, {**before, **now} if problems else now)
@@ -118,7 +133,7 @@ def read_new_lines(
 def first_line(path: str, *, near: str) -> bytes:
     """Return the first line of a file that `read_new_lines` found for the path `near`, without its line end."""
     system, _ = fsspec.core.url_to_fs(near)
-    with _File(path=path, stamp="", inode="", system=system).open() as stream:
+    with LogFile(path=path, stamp="", inode="", system=system).open() as stream:
         return stream.readline(_FIRST_LINE_BYTES).rstrip(b"\r\n")
 
 
@@ -130,20 +145,29 @@ def _batch(rows: list[RawRow], files: dict[str, _State]) -> RawBatch:
     return RawBatch(rows=tuple(rows), position={"files": {key: dict(state) for key, state in files.items()}})
 
 
-def _find(path: str) -> list[_File]:
+def find_files(path: str) -> list[LogFile]:
+    """Return the files that `path` names, in order of their names.
+
+    Raises
+    ------
+    SourceUnavailableError
+        When there is none, or `path` cannot be looked up.
+    """
     try:
         system, root = fsspec.core.url_to_fs(path)
         system.invalidate_cache()
         names = [root] if system.exists(root) else sorted(system.glob(root))
         details = [(name, system.info(name)) for name in names]
     except (ImportError, ValueError) as error:
-        raise SourceUnavailableError(f"{path}: cannot be opened ({_say(error)}); expected a path or a URL") from error
+        raise SourceUnavailableError(
+            f"{path}: cannot be opened ({first_words(error)}); expected a path or a URL"
+        ) from error
     except OSError as error:
         raise SourceUnavailableError(
-            f"{path}: cannot be read ({_say(error)}); check the path and its rights"
+            f"{path}: cannot be read ({first_words(error)}); check the path and its rights"
         ) from error
     files = [
-        _File(path=name, stamp=_stamp(info), inode=str(info.get("ino", name)), system=system)
+        LogFile(path=name, stamp=_stamp(info), inode=str(info.get("ino", name)), system=system)
         for name, info in details
         if info.get("type") != "directory"
     ]
@@ -154,7 +178,7 @@ def _find(path: str) -> list[_File]:
     raise SourceUnavailableError(f"{path}: no such file; check `path` of this source, or wait for the first log")
 
 
-def _generation(file: _File) -> str | None:
+def _generation(file: LogFile) -> str | None:
     with file.open() as stream:
         first = stream.readline(_FIRST_LINE_BYTES)
     if not first.strip():
@@ -162,7 +186,7 @@ def _generation(file: _File) -> str | None:
     return f"{file.inode}:{_short(first.rstrip())}"
 
 
-def _lines(file: _File, state: _State, is_whole: Callable[[bytes], bool]) -> Iterator[tuple[RawRow, int]]:
+def _lines(file: LogFile, state: _State, is_whole: Callable[[bytes], bool]) -> Iterator[tuple[RawRow, int]]:
     """Yield each row behind the state with the offset behind it."""
     with file.open() as stream:
         offset = int(state["offset"])
@@ -197,14 +221,14 @@ def _lines(file: _File, state: _State, is_whole: Callable[[bytes], bool]) -> Ite
             _log.warning("%s: the last line, at byte %d, is not finished; it waits for its end", file.path, offset)
 
 
-def _too_long(read: Callable[[int], bytes], file: _File, start: bytes, offset: int) -> tuple[RawRow, bytes, int]:
+def _too_long(read: Callable[[int], bytes], file: LogFile, start: bytes, offset: int) -> tuple[RawRow, bytes, int]:
     """Return the beginning of a line that is too long to be held, what follows it, and the offset of that."""
     digest, n_bytes, end, rest = hashlib.sha256(start), len(start), b"", b""
     while not end and (chunk := read(_CHUNK_BYTES)):
         head, end, rest = chunk.partition(b"\n")
         digest.update(head)
         n_bytes += len(head)
-    cut = f"the line has {n_bytes} bytes, of which the first {len(start)} are kept; SHA-256 {digest.hexdigest()}"
+    cut = told_cut(n_bytes, len(start), digest.hexdigest())
     return RawRow(start, file.path, offset, cut), rest, offset + n_bytes + len(end)
 
 
@@ -217,5 +241,6 @@ def _short(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()[:16]
 
 
-def _say(error: BaseException) -> str:
+def first_words(error: BaseException) -> str:
+    """Return the first line of what an error says, else its kind."""
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -33,7 +33,7 @@ def request_of(
     deployment : str or None
         Deployment of every row; without it the row's own, else its model.
     has_prompts : bool
-        Whether the log holds prompts at all; a trace of times and token counts does not.
+        Whether a row without a prompt is refused; a trace of times and token counts has none.
 
     Raises
     ------
@@ -47,13 +47,14 @@ def request_of(
     turns: tuple[Message, ...] = ()
     if prompt is not None:
         turns = (Message(role="user", content=prompt),)
-    elif has_prompts:
+    elif has_prompts or get("messages") is not None:
         turns = values.messages(_json(get("messages"), "messages", cleaned), "messages")
-    if "request_id" in cleaned:
+    request_id = values.required(values.name(get("request_id"), "request_id"), "request_id")
+    if cleaned and "\ufffd" in request_id:
         raise BadRowError("malformed_id", "request_id: holds NUL or a lone surrogate, so it cannot tell requests apart")
     return RequestLog(
         source=source,
-        request_id=values.required(values.name(get("request_id"), "request_id"), "request_id"),
+        request_id=request_id,
         occurred_at=values.moment(get("occurred_at"), "occurred_at"),
         deployment=deployment or values.name(get("deployment"), "deployment") or model,
         model=model,

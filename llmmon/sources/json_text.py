@@ -14,6 +14,7 @@ import msgspec
 from llmmon.errors import BadRowError
 
 MAX_LINE_BYTES: Final = 16 * 2**20
+BOM: Final = b"\xef\xbb\xbf"
 _REPLACEMENT: Final = "\ufffd"
 _decode = msgspec.json.Decoder().decode
 
@@ -45,7 +46,7 @@ def read_object(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
     if len(raw) > MAX_LINE_BYTES:
         raise BadRowError("line_too_long", f"longer than {MAX_LINE_BYTES} bytes")
     cleaned: list[str] = []
-    value = read_any(raw.removeprefix(b"\xef\xbb\xbf"), cleaned)
+    value = read_any(raw.removeprefix(BOM), cleaned)
     if not isinstance(value, dict):
         raise BadRowError("wrong_type", "the line: expected a JSON object")
     return value, tuple(cleaned)
@@ -64,13 +65,28 @@ def read_any(raw: bytes, cleaned: list[str]) -> Any:
         raise BadRowError("too_deep", "nested too deeply to be read") from None
 
 
-def is_object(raw: bytes) -> bool:
-    """Return whether `raw` is one whole JSON object, as the prefix of one never is."""
+def unpacked(value: Any, field: str, cleaned: list[str]) -> Any:
+    """Return the object or list that the text `value` holds as JSON, else the value as it is.
+
+    Paths at which text was changed are added to `cleaned`, behind the name `field`.
+    """
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    changed: list[str] = []
     try:
-        read_object(raw)
+        found = read_any(value.encode(), changed)
+    except BadRowError:  # a text that only begins like JSON, or JSON that its logger cut
+        return value
+    cleaned += [f"{field}.{path}" for path in changed]
+    return found
+
+
+def is_whole(raw: bytes) -> bool:
+    """Return whether `raw` is one whole JSON object or list, as the prefix of one never is."""
+    try:
+        return isinstance(read_any(raw.removeprefix(BOM), []), (dict, list))
     except BadRowError:
         return False
-    return True
 
 
 def _read_leniently(raw: bytes) -> Any:

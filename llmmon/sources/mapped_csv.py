@@ -12,7 +12,10 @@ from llmmon.model import RequestLog
 from llmmon.sources.base import Position, RawBatch, RawRow, sources
 from llmmon.sources.files import first_line, read_new_lines
 from llmmon.sources.flat_row import request_of
+from llmmon.sources.json_text import MAX_LINE_BYTES
 from llmmon.sources.mapping import compile_mapping
+
+csv.field_size_limit(MAX_LINE_BYTES)  # the module's own limit of 128 KiB refuses long prompts
 
 
 @sources.register("mapped_csv")
@@ -61,6 +64,8 @@ class MappedCsv:
 
     def parse(self, row: RawRow, *, source: str) -> RequestLog:
         """Turn one row into a request log, or raise `BadRowError`."""
+        if len(row.raw) > MAX_LINE_BYTES:  # a row that was cut could look like a whole one
+            raise BadRowError("line_too_long", f"longer than {MAX_LINE_BYTES} bytes")
         try:
             # splitlines would also break values at U+2028 and its like
             header, *records = csv.reader(

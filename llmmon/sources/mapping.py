@@ -1,15 +1,17 @@
 """House-made formats without code: where a row keeps each of llmmon's fields, written in llmmon.toml.
 
-A field is a path (``"response.choices[0].text"``) or a table of
+A field is a path (``"response.choices[0].text"``, ``'attributes["gen_ai.request.model"]'``) or a table of
 
-- one of ``path``, ``value`` (a constant) and ``template`` (``"{dataset}-{id}"``, paths in braces);
+- one of ``path`` (or a list of paths, of which the first that leads to a value counts), ``value`` (a constant) and
+  ``template`` (``"{dataset}-{id}"``, paths in braces);
 - ``scale``: a number is multiplied by it, so that ``{path = "ttft_s", scale = 1000}`` gives milliseconds;
+- ``since``: the path of an earlier time; the field is the milliseconds from there to the time at ``path``;
 - ``values``: what a value is called here; one that is not listed stays;
 - ``format``: of a time, as ``strptime`` reads it; ``unit``: ``s``, ``ms``, ``us`` or ``ns`` since 1970;
 - ``start`` and ``step_s``: for a log without a clock, the time is `start` plus so many seconds times the number found;
 - ``when = "ok"``: absent on rows that failed.
 
-``groups`` and ``tags`` are tables of fields. Times without a zone are UTC.
+``groups`` and ``tags`` are tables of fields, or the path of an object. Times without a zone are UTC.
 """
 
 from __future__ import annotations
@@ -21,16 +23,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from llmmon.errors import BadRowError
+from llmmon.sources import values
 from llmmon.sources.flat_row import FIELDS
 
 Row = Mapping[str, Any]
 Getter = Callable[[Row], Any]
 
-_OPTIONS: Final = ("path", "value", "template", "scale", "values", "format", "unit", "start", "step_s", "when")
+_OPTIONS: Final = ("path", "value", "template", "scale", "since", "values", "format", "unit", "start", "step_s", "when")
 _ORIGINS: Final = ("path", "value", "template")
 _KINDS: Final = (
     ("template", str, "text with paths in braces"),
     ("scale", (int, float), "a number"),
+    ("since", (str, list), "a path"),
     ("values", Mapping, "a table of names"),
     ("format", str, "text as strptime reads it"),
     ("start", str, "ISO 8601 text"),
@@ -38,7 +42,10 @@ _KINDS: Final = (
 )
 _NUMBERS: Final = ("n_input_tokens", "n_output_tokens", "ttft_ms", "latency_ms", "cost_usd", "feedback")
 _PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# a name, an index in brackets, or a name that holds dots in brackets and quotes
+_STEP: Final = re.compile(r"""(?:^|\.)(?P<name>[^.\[\]"]+)|\[(?P<index>\d+)\]|\["(?P<quoted>[^"]+)"\]""")
+_IN_BRACES: Final = re.compile(r"\{([^{}]+)\}")
 _FINE_FRACTION: Final = re.compile(r"(\.\d{6})\d+")
 
 
@@ -77,7 +84,31 @@ def compile_mapping(fields: Mapping[str, Any]) -> Callable[[Row, bytes], dict[st
     return apply
 
 
+def roots(fields: Mapping[str, Any]) -> list[str]:
+    """Return the names with which the paths of a mapping begin: all that it reads of a row.
+
+    Examples
+    --------
+    >>> roots({"model": "model", "tags": {"team": {"path": ["meta.team", "team"]}}, "route": {"value": "help"}})
+    ['meta', 'model', 'team']
+    """
+    found: set[str] = set()
+    for name, spec in fields.items():
+        if name in {"groups", "tags"} and isinstance(spec, Mapping):
+            found.update(roots({f"{name} {key}": item for key, item in spec.items()}))
+            continue
+        options = {"path": spec} if isinstance(spec, str) else spec
+        paths = _IN_BRACES.findall(options.get("template", ""))
+        for option in ("path", "since"):
+            given = options.get(option, [])
+            paths += [given] if isinstance(given, str) else given
+        found.update(str(_steps(path, name)[0]) for path in paths)
+    return sorted(found)
+
+
 def _nested(spec: Any, name: str) -> Getter:
+    if isinstance(spec, str):
+        return _path(spec, name)
     if not isinstance(spec, Mapping):
         raise ValueError(f"fields.{name}: expected a table of fields, such as {{provider = 'provider'}}")
     getters = {key: _getter(item, f"{name}.{key}") for key, item in spec.items()}
@@ -106,6 +137,8 @@ def _getter(spec: Any, name: str) -> Getter:
     get = _origin(options, name)
     if "values" in options:
         get = _renamed(get, options["values"])
+    if "since" in options:
+        return _elapsed(_path(options["since"], name), get, options, name)
     if name == "occurred_at":
         return _moment(get, options, name)
     return _number(get, float(options.get("scale", 1)), name) if name in _NUMBERS or "scale" in options else get
@@ -116,7 +149,7 @@ def _origin(options: Mapping[str, Any], name: str) -> Getter:
         constant = options["value"]
         return lambda _: constant
     if "template" in options:
-        parts = re.split(r"\{([^{}]+)\}", options["template"])
+        parts = _IN_BRACES.split(options["template"])
         paths = [_path(path, name) for path in parts[1::2]]
 
         def fill(row: Row) -> str | None:
@@ -132,13 +165,12 @@ def _origin(options: Mapping[str, Any], name: str) -> Getter:
 
 
 def _path(path: Any, name: str) -> Getter:
-    text = path.removeprefix("$").removeprefix(".") if isinstance(path, str) else ""
-    steps: list[Any] = [int(index) if index else key for key, index in _STEP.findall(text)]
-    written = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
-    if not steps or written != text:
-        raise ValueError(f"fields.{name}: {path!r} is no path; expected one such as response.choices[0].text")
+    if isinstance(path, list):
+        getters = [_path(item, name) for item in path]
+        return lambda row: next((value for get in getters if (value := get(row)) is not None), None)
+    steps = _steps(path, name)
     if len(steps) == 1 and isinstance(steps[0], str):
-        (key,) = steps
+        key = steps[0]
         return lambda row: _absent_if_empty(row.get(key))
 
     def walk(row: Row) -> Any:
@@ -151,6 +183,18 @@ def _path(path: Any, name: str) -> Getter:
         return _absent_if_empty(value)
 
     return walk
+
+
+def _steps(path: Any, name: str) -> list[str | int]:
+    text = path.removeprefix("$").removeprefix(".") if isinstance(path, str) else ""
+    steps: list[str | int] = []
+    end = 0
+    while end < len(text) and (found := _STEP.match(text, end)):
+        steps.append(int(found["index"]) if found["index"] else found["name"] or found["quoted"])
+        end = found.end()
+    if not steps or end < len(text):
+        raise ValueError(f"fields.{name}: {path!r} is no path; expected one such as response.choices[0].text")
+    return steps
 
 
 def _absent_if_empty(value: Any) -> Any:
@@ -204,7 +248,7 @@ def _moment(get: Getter, options: Mapping[str, Any], name: str) -> Getter:
     if "unit" in options:
         if options["unit"] not in _PER_SECOND:
             raise ValueError(f"fields.{name}.unit: expected {', '.join(_PER_SECOND)}, got {options['unit']!r}")
-        return _number(get, 1 / _PER_SECOND[options["unit"]], name)
+        return _since_1970(get, _PER_SECOND[options["unit"]], name)
     layout = options.get("format")
 
     def read(row: Row) -> Any:
@@ -219,5 +263,35 @@ def _moment(get: Getter, options: Mapping[str, Any], name: str) -> Getter:
             return datetime.strptime(value, layout).replace(tzinfo=None).isoformat()  # noqa: DTZ007  UTC is added later
         except ValueError:
             raise BadRowError("malformed_time", f"{name}: is not written as {layout}") from None
+
+    return read
+
+
+def _since_1970(get: Getter, per_second: int, name: str) -> Getter:
+    as_number = _number(get, 1 / per_second, name)
+
+    def read(row: Row) -> Any:
+        value = get(row)
+        if isinstance(value, str) and value.isdecimal() and len(value) < 20:
+            value = int(value)
+        if type(value) is not int:
+            return as_number(row)
+        try:  # in whole numbers, because a float holds nanoseconds since 1970 to some hundreds of them
+            return (_EPOCH + timedelta(microseconds=value * 10**6 // per_second)).isoformat()
+        except OverflowError:
+            raise BadRowError("time_out_of_range", f"{name}: leads out of the calendar") from None
+
+    return read
+
+
+def _elapsed(start: Getter, end: Getter, options: Mapping[str, Any], name: str) -> Getter:
+    times = [_moment(get, options, name) for get in (start, end)]
+
+    def read(row: Row) -> float | None:
+        found = [get(row) for get in times]
+        if any(value is None for value in found):
+            return None
+        first, last = (values.moment(value, name) for value in found)
+        return (last - first) / timedelta(milliseconds=1)
 
     return read

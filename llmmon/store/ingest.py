@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from operator import attrgetter
 from typing import Any
@@ -57,8 +57,10 @@ class Batch:
         Rows read, and rows that repeat an id of this batch.
     bad : sequence of BadRow
         Unreadable rows; ``n_in = len(requests) + n_dup + len(bad)``.
+    passed_over : mapping of str to int
+        Rows that record something else than a request, by kind; they do not count as rows read.
     raw_digest : bytes
-        SHA-256 over the rows in turn, each followed by a line feed.
+        SHA-256 over the rows in turn, each followed by a line feed; those passed over too.
     gate : mapping or None
         What Great Expectations said.
     resolves : sequence of int
@@ -76,6 +78,7 @@ class Batch:
     gate: Json | None
     config_digest: str
     resolves: Sequence[int] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +278,8 @@ def _record(
 
 
 def _counts(batch: Batch, n_new: int, n_dup: int) -> dict[str, Any]:
-    return {"n_in": batch.n_in, "n_new": n_new, "n_dup": n_dup, "n_bad": len(batch.bad)}
+    counts = {"n_in": batch.n_in, "n_new": n_new, "n_dup": n_dup, "n_bad": len(batch.bad)}
+    return {**counts, "passed_over": dict(sorted(batch.passed_over.items()))}
 
 
 def _tell(connection: Connection, batch: Batch, event: str, batch_id: int, detail: Json) -> None:

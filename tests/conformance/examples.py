@@ -20,6 +20,10 @@ REGISTRIES: Final[Mapping[str, Registry[Any]]] = {
 _SCORED: Final = {"scorer": "refusal"}
 PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("sources", "openai_jsonl"): {"path": "logs/*.jsonl"},
+    ("sources", "otlp_json"): {"path": "otel/*.json"},
+    ("sources", "litellm_jsonl"): {"path": "litellm/*.jsonl"},
+    ("sources", "langfuse_export"): {"path": "langfuse/*.jsonl"},
+    ("sources", "mapped_parquet"): {"path": "logs/*.parquet", "fields": {"occurred_at": "time", "model": "model"}},
     ("sources", "mapped_csv"): {"path": "logs/*.csv", "fields": {"occurred_at": "time", "model": "model"}},
     ("sources", "mapped_jsonl"): {"path": "logs/*.jsonl", "fields": {"occurred_at": "time", "model": "model"}},
     ("sources", "postgres_table"): {
@@ -52,6 +56,10 @@ PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
 REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("sources", "mapped_csv"): {"delimiter": ";;"},
     ("sources", "mapped_jsonl"): {"fields": {"colour": "c"}},
+    ("sources", "mapped_parquet"): {"fields": {"colour": "c"}},
+    ("sources", "otlp_json"): {"fields": {"colour": "c"}},
+    ("sources", "litellm_jsonl"): {"fields": {"colour": "c"}},
+    ("sources", "langfuse_export"): {"fields": {"colour": "c"}},
     ("backends", "transformers"): {"max_new_tokens": 0},
     ("variants", "attribute_swap"): {"attribute": "shoe size"},
     ("variants", "repeat"): {"k": 0},

@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from llmmon.errors import SourceUnavailableError
+from llmmon.sources.base import sources
 from llmmon.sources.files import read_new_lines
 
 
@@ -171,3 +173,82 @@ def test_a_url_of_any_file_system_is_read():
     system.pipe("/logs/a.jsonl", b'{"n":1}\n{"n":2}\n')
     assert read("memory://logs/*.jsonl", position)[0] == ['{"n":2}']
     system.rm("/logs", recursive=True)
+
+
+SOURCES = ("openai_jsonl", "otlp_json", "litellm_jsonl", "langfuse_export", "mapped_jsonl", "mapped_csv")
+HEADER = b"n\n"
+
+
+class Log:
+    """A log that a source follows, row by row; what was read is known by the number in it."""
+
+    def __init__(self, plugin, folder):
+        fields = {"occurred_at": "n", "model": "n"}
+        needed = {"fields": fields} if plugin.startswith("mapped_") else {}
+        self.source = sources.create(plugin, {"path": f"{folder}/log*", **needed}, where="test")
+        self.header = HEADER if plugin == "mapped_csv" else b""
+        self.plugin, self.path, self.position = plugin, folder / "log", None
+
+    def rows(self, *numbers):
+        """Return rows as the plug-in's format has them."""
+        if self.plugin == "mapped_csv":
+            return b"".join(b"%d\n" % number for number in numbers)
+        row = b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"n":%d}]}]}]}\n'
+        return b"".join((row if self.plugin == "otlp_json" else b'{"n":%d}\n') % number for number in numbers)
+
+    def new(self):
+        """Return the numbers of the rows that are new."""
+        found = []
+        for batch in self.source.read(self.position, max_rows=2):
+            found += [int(re.findall(rb"\d+", row.raw)[-1]) for row in batch.rows]
+            self.position = json.loads(json.dumps(batch.position))
+        return found
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("plugin", SOURCES)
+def test_every_source_of_lines_follows_its_files(tmp_path, plugin, pack):
+    """Growing, rotated by rename, truncated, replaced in place, replaced by another file, and gone."""
+    log = Log(plugin, tmp_path)
+
+    def write(path, *numbers):
+        path.write_bytes(pack(log.header + log.rows(*numbers)))
+
+    write(log.path, 1, 2, 3)
+    assert log.new() == [1, 2, 3]
+    write(log.path, 1, 2, 3, 4, 5)
+    assert log.new() == [4, 5]
+    # rename and a new file; the old one still grows
+    old = log.path.rename(tmp_path / "log.1")
+    write(old, 1, 2, 3, 4, 5, 6)
+    write(log.path, 7)
+    assert sorted(log.new()) == [6, 7]
+    assert log.new() == []
+    # truncated in place, and written again: shorter, and longer than before
+    write(log.path, 8)
+    assert log.new() == [8]
+    write(log.path, 9, 10, 11)
+    assert log.new() == [9, 10, 11]
+    # replaced by another file of the same name and size, as an atomic rename does
+    write(tmp_path / "next", 9, 10, 12)
+    (tmp_path / "next").rename(log.path)
+    assert log.new()[-1] == 12
+    assert log.new() == []
+    old.unlink()
+    write(log.path, 9, 10, 12, 13)
+    assert log.new() == [13]
+    log.path.unlink()
+    with pytest.raises(SourceUnavailableError, match="no such file"):
+        log.new()
+
+
+@pytest.mark.parametrize("plugin", SOURCES)
+def test_a_row_that_is_being_written_waits_for_its_end(tmp_path, plugin):
+    """At every byte: never a part of a row, never a row twice, and in the end every row."""
+    log = Log(plugin, tmp_path)
+    whole = log.header + log.rows(1, 22, 333)
+    found = []
+    for end in range(len(whole) + 1):
+        log.path.write_bytes(whole[:end])
+        found += log.new()
+    assert found == [1, 22, 333]

@@ -158,7 +158,7 @@ def test_only_a_line_feed_ends_a_csv_row(database, config, tmp_path):
         ('prompt = { path = "a", value = "b" }', "fields.prompt: expected one of path, value, template"),
         ('prompt = "a..b"', "is no path; expected one such as"),
         ('ttft_ms = { path = "a", when = "late" }', "fields.ttft_ms.when: expected 'ok'"),
-        ('groups = "a"', "fields.groups: expected a table"),
+        ("groups = 3", "fields.groups: expected a table"),
         ('prompt = { path = "a", values = 3 }', "fields.prompt.values: expected a table of names, got 3"),
         ("prompt = { template = 3 }", "fields.prompt.template: expected text with paths in braces, got 3"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import psycopg2
 import pytest
@@ -55,7 +56,7 @@ def read(source, position=None, *, max_rows=100):
     for batch in source.read(position, max_rows=max_rows):
         rows += batch.rows
         position = json.loads(json.dumps(batch.position))
-    return [json.loads(row.raw)["request_id"] for row in rows], rows, position
+    return [json.loads(row.raw)["id"] for row in rows], rows, position
 
 
 def test_a_row_becomes_a_request_log(gateway):
@@ -108,7 +109,7 @@ def test_a_row_without_a_model_is_refused(gateway):
     ("changes", "words"),
     [
         ({"table": "nowhere"}, 'relation "nowhere" does not exist.*its user may SELECT'),
-        ({"key": "serial"}, 'column "serial" does not exist'),
+        ({"key": "serial"}, "column logged.serial does not exist"),
         ({"url_env": "NOT_SET"}, "environment variable NOT_SET is not set; set it to postgresql://"),
     ],
 )
@@ -126,8 +127,83 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(monkeypatch
     assert "secret" not in str(caught.value)
 
 
-def test_a_mapping_without_what_every_request_needs_is_refused():
-    """The error names the fields one of which must be mapped."""
-    columns = {name: column for name, column in COLUMNS.items() if name != "prompt"}
-    with pytest.raises(ValueError, match="expected a column for messages or prompt"):
-        table(columns=columns)
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"columns": {"request_id": "id", "occurred_at": "at"}}, "columns: expected a column for model"),
+        ({"columns": {**COLUMNS, "colour": "c"}}, "no colour; there are"),
+        ({"query": "SELECT 1"}, "either a table or a query"),
+        ({"table": ""}, "either a table or a query"),
+        ({"key": []}, "key: expected a column"),
+        ({"behind_s": -1}, "behind_s: expected 0 or more"),
+        ({"overlap": 0}, "overlap: expected at least 1"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(changes, words):
+    """The error names the setting and what was expected."""
+    with pytest.raises(ValueError, match=words):
+        table(**changes)
+
+
+def test_a_query_is_read_on_like_a_table(gateway):
+    """Percent signs, a semicolon and a comment at its end are the query's own; columns of JSON are mapped by path."""
+    query = """SELECT *, jsonb_build_object('who', 'ann') AS meta FROM "Chat; log"
+               WHERE question LIKE 'Is%' AND answer <> '%s'; -- 100% of it"""
+    columns = {**COLUMNS, "route": {"value": "help"}, "tenant": "meta.who", "latency_ms": {"path": "id", "scale": 1000}}
+    source = table(table="", query=query.replace("; --", " --"), columns=columns)
+    add(gateway, 1, 2, 3)
+    found, rows, position = read(source, max_rows=2)
+    assert found == [1, 2, 3]
+    request = source.parse(rows[0], source="gateway")
+    assert (request.tenant, request.route, request.latency_ms, rows[0].file) == ("ann", "help", 1000.0, "query")
+    add(gateway, 4)
+    assert read(source, position)[0] == [4]
+    assert read(table(table="", query='SELECT * FROM "Chat; log" ;\n'), None)[0] == [1, 2, 3, 4]
+
+
+def test_rows_of_one_moment_are_told_apart_by_a_second_column(gateway):
+    """More rows than the overlap share a key, and yet each is read once."""
+    source = table(key=["created at", "id"], overlap=2)
+    add(gateway, *range(20))
+    found, _, position = read(source, max_rows=7)
+    assert found == list(range(20))
+    assert read(source, position)[0] == []
+    add(gateway, 20, 21)
+    assert read(source, position)[0] == [20, 21]
+
+
+def test_young_rows_wait_until_the_time_for_late_commits_is_over(gateway):
+    """A transaction that began earlier and commits later is read in its place."""
+    now = """INSERT INTO "Chat; log" VALUES (%s, now() - make_interval(secs => %s), 'm', 'q', 'a', NULL, NULL)"""
+    source = table(key=["created at", "id"], overlap=1, behind_s=60)
+    gateway(now, 1, 100)
+    gateway(now, 3, 50)
+    found, _, position = read(source)
+    assert found == [1]
+    gateway(now, 2, 70)  # committed after a younger row was there
+    found, _, position = read(source, position)
+    assert found == [2]
+    assert read(table(key=["created at", "id"], overlap=1), position)[0] == [3]
+
+
+def test_a_key_that_is_null_is_told(gateway):
+    """Such a row would never be reached again."""
+    add(gateway, 1)
+    gateway("""INSERT INTO "Chat; log" VALUES (2, NULL, 'm', 'q', 'a', NULL, NULL)""")
+    with pytest.raises(SourceUnavailableError, match="a row whose created at or id is null has no place in the order"):
+        read(table(key=["created at", "id"]))
+
+
+def test_a_huge_row_is_kept_by_its_beginning(gateway):
+    """A row of 20 MiB is refused with its size and digest, and its neighbour is read."""
+    add(gateway, 1, answer="x" * (20 * 2**20))
+    add(gateway, 2)
+    source = table()
+    huge, small = [row for batch in source.read(None, max_rows=10) for row in batch.rows]
+    assert re.fullmatch(
+        r"the row has 20971\d+ bytes, of which the first 16777217 are kept; SHA-256 [0-9a-f]{64}", huge.cut
+    )
+    with pytest.raises(BadRowError) as caught:
+        source.parse(huge, source="gateway")
+    assert caught.value.code == "line_too_long"
+    assert source.parse(small, source="gateway").request_id == "2"

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmmon.errors import BadRowError
 from llmmon.model import RequestLog
-from llmmon.sources.base import RawRow
+from llmmon.sources.base import RawRow, sources
 from llmmon.sources.files import read_new_lines
 from llmmon.sources.json_text import read_object
 from llmmon.sources.openai_jsonl import OpenaiJsonl
+from tests.unit.sources.otlp import request_spans, span
+from tests.unit.sources.test_langfuse_export import OBSERVATION
+from tests.unit.sources.test_litellm_jsonl import PAYLOAD
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=40)
 JSON = st.recursive(
@@ -77,6 +82,49 @@ def test_any_value_in_any_field_is_read_or_refused(changes):
     assert 0 < len(found.request_id) <= 512
     assert all(isinstance(value, str) for value in found.groups.values())
     for text in (found.request_id, found.model, found.response_text or "", *found.groups):
+        assert "\0" not in text.encode().decode()
+
+
+SPANS = [span(given.pop("attributes"), **given) for given in request_spans().values()]
+LINES = {
+    "otlp_json": [{"span": whole, "resource": {"attributes": []}} for whole in SPANS],
+    "litellm_jsonl": [PAYLOAD, {**PAYLOAD, "status": "failure"}],
+    "langfuse_export": [OBSERVATION, {"observation": OBSERVATION, "trace": {"user_id": "ann"}}],
+}
+SHAPES = st.sampled_from(
+    ["role", "content", "parts", "message", "messages", "choices", "text", "values", "key", "value"]
+)
+SHAPED = st.recursive(
+    JSON | st.sampled_from(["[", "{}", '[{"role": 1}]', '{"message": {}}', "9" * 30]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SHAPES, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def replaced(value, new, chance):
+    """Return `value` with one of its parts, at any depth, replaced."""
+    if isinstance(value, (dict, list)) and value and chance.random() < 0.85:
+        key = chance.choice(list(value) if isinstance(value, dict) else range(len(value)))
+        copied = value.copy()
+        copied[key] = replaced(value[key], new, chance)
+        return copied
+    return new
+
+
+@pytest.mark.parametrize("plugin", list(LINES))
+@settings(max_examples=300)
+@given(new=SHAPED, seed=st.integers(0, 2**32), choice=st.integers(0, 100))
+def test_any_value_anywhere_in_a_row_is_read_or_refused(plugin, new, seed, choice):
+    """Whatever stands wherever in a span, a payload or an observation, nothing but BadRowError comes out."""
+    source = sources.create(plugin, {"path": "x"}, where="test")
+    whole = LINES[plugin][choice % len(LINES[plugin])]
+    row = json.dumps(replaced(whole, new, random.Random(seed))).encode()
+    try:
+        found = source.parse(RawRow(raw=row, file="x", offset=0), source="s")
+    except BadRowError:
+        return
+    for text in (found.request_id, found.model, found.response_text or "", *(turn.content for turn in found.messages)):
+        assert isinstance(text, str)
         assert "\0" not in text.encode().decode()
 
 
