@@ -48,7 +48,8 @@ CREATE FUNCTION llmmon.create_login(login_name text, verifier text, member_of te
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  IF member_of NOT IN ('llmmon_writer', 'llmmon_analyst', 'llmmon_auditor') THEN
+  IF member_of = 'llmmon_owner'
+     OR member_of NOT IN (SELECT rolname FROM pg_roles WHERE rolname LIKE 'llmmon\_%' AND NOT rolcanlogin) THEN
     RAISE EXCEPTION '% is not a role that logins are given', member_of USING ERRCODE = 'invalid_parameter_value';
   END IF;
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = login_name) THEN
@@ -348,14 +349,19 @@ CREATE TABLE llmmon.score (
     label text,
     reason text,
     spans jsonb DEFAULT '[]'::jsonb NOT NULL,
-    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    evidence bytea DEFAULT '\x7b7d'::bytea NOT NULL,
     provenance_id bigint NOT NULL,
     scored_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    key_id bigint,
     CONSTRAINT a_score_has_a_value_or_a_reason CHECK (((value IS NULL) = (reason IS NOT NULL))),
     CONSTRAINT score_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
 );
 
 COMMENT ON COLUMN llmmon.score.lane IS 'logged: the response production gave; otherwise the replay lane.';
+
+COMMENT ON COLUMN llmmon.score.evidence IS 'JSON, sealed when key_id is set; empty: its subject was erased before it was stored.';
+
+COMMENT ON COLUMN llmmon.score.key_id IS 'The subject_key that evidence is sealed under (AES-SIV); null: not sealed.';
 
 CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
  WITH judged AS (
@@ -487,12 +493,15 @@ CREATE TABLE llmmon.quarantine (
     received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     sealed boolean DEFAULT false NOT NULL,
     resolved_batch_id bigint,
-    resolved_at timestamp with time zone
+    resolved_at timestamp with time zone,
+    user_ref text
 );
 
 COMMENT ON COLUMN llmmon.quarantine.sealed IS 'raw is sealed under the key in LLMMON_PRIVACY_KEY.';
 
 COMMENT ON COLUMN llmmon.quarantine.resolved_batch_id IS 'The batch that loaded this row when it was tried again; null: still in quarantine.';
+
+COMMENT ON COLUMN llmmon.quarantine.user_ref IS 'Its subject, where the row could be read that far; null: not known.';
 
 CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
  SELECT b.batch_id,
@@ -550,10 +559,7 @@ CREATE TABLE llmmon.response (
     repeat smallint NOT NULL,
     state text NOT NULL,
     reason text,
-    messages jsonb NOT NULL,
-    documents jsonb DEFAULT '[]'::jsonb NOT NULL,
     change jsonb DEFAULT '{}'::jsonb NOT NULL,
-    response_text text,
     finish_reason text,
     n_input_tokens integer,
     n_output_tokens integer,
@@ -564,14 +570,22 @@ CREATE TABLE llmmon.response (
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
     provenance_id bigint NOT NULL,
     responded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT a_response_has_text_or_a_reason CHECK (((response_text IS NULL) = (reason IS NOT NULL))),
+    key_id bigint,
+    content bytea NOT NULL,
+    response_characters integer,
+    CONSTRAINT a_response_has_text_or_a_reason CHECK (((response_characters IS NULL) = (reason IS NOT NULL))),
     CONSTRAINT response_lane_check CHECK ((lane <> 'logged'::text)),
     CONSTRAINT response_logged_mean_logprob_check CHECK (((logged_mean_logprob <= (0)::double precision) AND (logged_mean_logprob > '-Infinity'::double precision))),
     CONSTRAINT response_mean_logprob_check CHECK (((mean_logprob <= (0)::double precision) AND (mean_logprob > '-Infinity'::double precision))),
     CONSTRAINT response_state_check CHECK ((state = ANY (ARRAY['done'::text, 'failed'::text])))
 );
+ALTER TABLE ONLY llmmon.response ALTER COLUMN content SET STORAGE EXTERNAL;
 
-COMMENT ON COLUMN llmmon.response.messages IS 'The input that was replayed, after the variant changed it; so are documents.';
+COMMENT ON COLUMN llmmon.response.change IS 'Which rule of the variant changed the input; the words themselves are in content.';
+
+COMMENT ON COLUMN llmmon.response.key_id IS 'The subject_key that content is sealed under (AES-SIV); null: not sealed.';
+
+COMMENT ON COLUMN llmmon.response.content IS 'Replayed input and answer as JSON, sealed when key_id is set; empty: its subject was erased before it was stored.';
 
 CREATE VIEW compliance.model_and_config_changes WITH (security_invoker='true') AS
  WITH trail AS (
@@ -1069,6 +1083,30 @@ CREATE TABLE llmmon.stream_state (
 
 COMMENT ON COLUMN llmmon.stream_state.window_start IS 'Last window that the detector has seen.';
 
+CREATE TABLE llmmon.subject_erasure (
+    erasure_id bigint NOT NULL,
+    user_ref text NOT NULL,
+    key_id bigint NOT NULL,
+    erased_by text NOT NULL,
+    because text NOT NULL,
+    n_requests bigint NOT NULL,
+    n_responses bigint NOT NULL,
+    n_scores bigint NOT NULL,
+    n_quarantined bigint NOT NULL,
+    erased_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON COLUMN llmmon.subject_erasure.n_quarantined IS 'Quarantined rows that were removed; the other counts are of rows whose texts became unreadable.';
+
+ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.subject_erasure_erasure_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE llmmon.subject_key (
     key_id bigint NOT NULL,
     user_ref text NOT NULL,
@@ -1093,6 +1131,9 @@ CREATE TABLE public.llmmon_alembic_version (
 
 ALTER TABLE ONLY audit.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (event_id);
+
+ALTER TABLE ONLY llmmon.subject_erasure
+    ADD CONSTRAINT a_key_is_destroyed_once UNIQUE (key_id);
 
 ALTER TABLE ONLY llmmon.sample
     ADD CONSTRAINT a_request_is_drawn_once UNIQUE (deployment, window_start, request_key);
@@ -1187,6 +1228,9 @@ ALTER TABLE ONLY llmmon.source_cursor
 ALTER TABLE ONLY llmmon.stream_state
     ADD CONSTRAINT stream_state_pkey PRIMARY KEY (deployment, monitor, segment);
 
+ALTER TABLE ONLY llmmon.subject_erasure
+    ADD CONSTRAINT subject_erasure_pkey PRIMARY KEY (erasure_id);
+
 ALTER TABLE ONLY llmmon.subject_key
     ADD CONSTRAINT subject_key_pkey PRIMARY KEY (key_id);
 
@@ -1205,6 +1249,8 @@ CREATE INDEX request_log_by_deployment_and_time ON ONLY llmmon.request_log USING
 CREATE INDEX response_by_deployment_and_window ON llmmon.response USING btree (deployment, window_start);
 
 CREATE INDEX score_by_deployment_and_window ON llmmon.score USING btree (deployment, window_start);
+
+CREATE INDEX subject_erasure_by_subject ON llmmon.subject_erasure USING btree (user_ref);
 
 CREATE TRIGGER append_only_rows BEFORE DELETE OR UPDATE ON audit.event FOR EACH ROW EXECUTE FUNCTION audit.refuse_change();
 
@@ -1264,12 +1310,14 @@ ALTER TABLE ONLY llmmon.score
 
 GRANT USAGE ON SCHEMA audit TO llmmon_writer;
 GRANT USAGE ON SCHEMA audit TO llmmon_auditor;
+GRANT USAGE ON SCHEMA audit TO llmmon_eraser;
 
 GRANT USAGE ON SCHEMA compliance TO llmmon_writer;
 GRANT USAGE ON SCHEMA compliance TO llmmon_auditor;
 
 GRANT USAGE ON SCHEMA llmmon TO llmmon_writer;
 GRANT USAGE ON SCHEMA llmmon TO llmmon_analyst;
+GRANT USAGE ON SCHEMA llmmon TO llmmon_eraser;
 
 REVOKE ALL ON FUNCTION audit.refuse_change() FROM PUBLIC;
 
@@ -1289,6 +1337,7 @@ GRANT SELECT ON TABLE audit.event TO llmmon_writer;
 GRANT SELECT ON TABLE audit.event TO llmmon_auditor;
 
 GRANT INSERT(body) ON TABLE audit.event TO llmmon_writer;
+GRANT INSERT(body) ON TABLE audit.event TO llmmon_eraser;
 
 GRANT SELECT ON TABLE audit.trail TO llmmon_writer;
 GRANT SELECT ON TABLE audit.trail TO llmmon_auditor;
@@ -1409,6 +1458,9 @@ GRANT SELECT(provenance_id) ON TABLE llmmon.score TO llmmon_analyst;
 
 GRANT SELECT(scored_at) ON TABLE llmmon.score TO llmmon_analyst;
 
+GRANT SELECT(key_id) ON TABLE llmmon.score TO llmmon_eraser;
+GRANT SELECT(key_id) ON TABLE llmmon.score TO llmmon_auditor;
+
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_writer;
 
@@ -1419,6 +1471,7 @@ GRANT SELECT ON TABLE compliance.gate_results TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_writer;
 
 GRANT SELECT,INSERT,DELETE ON TABLE llmmon.quarantine TO llmmon_writer;
+GRANT DELETE ON TABLE llmmon.quarantine TO llmmon_eraser;
 
 GRANT SELECT(quarantine_id) ON TABLE llmmon.quarantine TO llmmon_analyst;
 
@@ -1443,6 +1496,8 @@ GRANT SELECT(resolved_batch_id) ON TABLE llmmon.quarantine TO llmmon_analyst;
 
 GRANT UPDATE(resolved_at) ON TABLE llmmon.quarantine TO llmmon_writer;
 GRANT SELECT(resolved_at) ON TABLE llmmon.quarantine TO llmmon_analyst;
+
+GRANT SELECT(user_ref) ON TABLE llmmon.quarantine TO llmmon_eraser;
 
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;
@@ -1489,6 +1544,11 @@ GRANT SELECT(logged_mean_logprob) ON TABLE llmmon.response TO llmmon_analyst;
 GRANT SELECT(provenance_id) ON TABLE llmmon.response TO llmmon_analyst;
 
 GRANT SELECT(responded_at) ON TABLE llmmon.response TO llmmon_analyst;
+
+GRANT SELECT(key_id) ON TABLE llmmon.response TO llmmon_eraser;
+GRANT SELECT(key_id) ON TABLE llmmon.response TO llmmon_auditor;
+
+GRANT SELECT(response_characters) ON TABLE llmmon.response TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.model_and_config_changes TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.model_and_config_changes TO llmmon_writer;
@@ -1540,6 +1600,7 @@ GRANT SELECT(request_key) ON TABLE llmmon.request_payload TO llmmon_auditor;
 GRANT SELECT(occurred_at) ON TABLE llmmon.request_payload TO llmmon_auditor;
 
 GRANT SELECT(key_id) ON TABLE llmmon.request_payload TO llmmon_auditor;
+GRANT SELECT(key_id) ON TABLE llmmon.request_payload TO llmmon_eraser;
 
 GRANT SELECT,INSERT ON TABLE llmmon.review TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.review TO llmmon_auditor;
@@ -1564,13 +1625,21 @@ GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_cursor TO llmmon_writer;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.stream_state TO llmmon_analyst;
 
+GRANT SELECT,INSERT ON TABLE llmmon.subject_erasure TO llmmon_eraser;
+GRANT SELECT ON TABLE llmmon.subject_erasure TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.subject_erasure TO llmmon_auditor;
+
 GRANT SELECT,INSERT ON TABLE llmmon.subject_key TO llmmon_writer;
+GRANT DELETE ON TABLE llmmon.subject_key TO llmmon_eraser;
 
 GRANT SELECT(key_id) ON TABLE llmmon.subject_key TO llmmon_auditor;
+GRANT SELECT(key_id) ON TABLE llmmon.subject_key TO llmmon_eraser;
 
 GRANT SELECT(user_ref) ON TABLE llmmon.subject_key TO llmmon_auditor;
+GRANT SELECT(user_ref) ON TABLE llmmon.subject_key TO llmmon_eraser;
 
 GRANT SELECT(created_at) ON TABLE llmmon.subject_key TO llmmon_auditor;
 
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_writer;
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_analyst;
+GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_eraser;
