@@ -459,6 +459,82 @@ COMMENT ON COLUMN llmmon.ingest_batch.gate IS 'Great Expectations result of this
 
 COMMENT ON COLUMN llmmon.ingest_batch.root IS 'RFC 9162 tree hash over the digests of the new rows in order of request_key; null when there are none.';
 
+CREATE TABLE llmmon.request_payload (
+    request_key bigint NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    key_id bigint,
+    content bytea NOT NULL
+)
+PARTITION BY RANGE (occurred_at);
+ALTER TABLE ONLY llmmon.request_payload ALTER COLUMN content SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE llmmon.request_payload IS 'Messages, documents, parameters and answers of requests, as JSON.';
+
+COMMENT ON COLUMN llmmon.request_payload.key_id IS 'The subject_key that content is sealed under (AES-SIV); null: not sealed.';
+
+CREATE TABLE llmmon.subject_erasure (
+    erasure_id bigint NOT NULL,
+    user_ref text NOT NULL,
+    key_id bigint NOT NULL,
+    erased_by text NOT NULL,
+    because text NOT NULL,
+    n_requests bigint NOT NULL,
+    n_responses bigint NOT NULL,
+    n_scores bigint NOT NULL,
+    n_quarantined bigint NOT NULL,
+    erased_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON COLUMN llmmon.subject_erasure.n_quarantined IS 'Quarantined rows that were removed; the other counts are of rows whose texts became unreadable.';
+
+CREATE TABLE llmmon.subject_key (
+    key_id bigint NOT NULL,
+    user_ref text NOT NULL,
+    wrapped_key bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON COLUMN llmmon.subject_key.wrapped_key IS 'The key, itself sealed under the key in LLMMON_PRIVACY_KEY.';
+
+CREATE VIEW compliance.erasure_proof WITH (security_invoker='true') AS
+ SELECT e.erasure_id,
+    e.erased_at,
+    e.user_ref,
+    e.erased_by,
+    e.because,
+    e.key_id,
+    (k.key_id IS NULL) AS key_is_gone,
+    e.n_requests,
+    e.n_responses,
+    e.n_scores,
+    e.n_quarantined,
+    kept.n_texts AS n_texts_still_stored,
+        CASE
+            WHEN (k.key_id IS NULL) THEN (0)::bigint
+            ELSE kept.n_texts
+        END AS n_texts_readable,
+    kept.n_digests,
+    kept.n_batches,
+    kept.n_roots,
+    again.created_at AS returned_at,
+    told.event_id AS audit_event_id
+   FROM ((((llmmon.subject_erasure e
+     LEFT JOIN llmmon.subject_key k ON ((k.key_id = e.key_id)))
+     LEFT JOIN llmmon.subject_key again ON (((again.user_ref = e.user_ref) AND (again.key_id <> e.key_id))))
+     LEFT JOIN audit.trail told ON (((told.event = 'subject.erased'::text) AND (((told.detail ->> 'key_id'::text))::bigint = e.key_id))))
+     CROSS JOIN LATERAL ( SELECT count(*) AS n_texts,
+            count(l.digest) AS n_digests,
+            count(DISTINCT l.batch_id) AS n_batches,
+            count(DISTINCT l.batch_id) FILTER (WHERE (b.root IS NOT NULL)) AS n_roots
+           FROM ((llmmon.request_payload p
+             LEFT JOIN llmmon.request_log l ON (((l.occurred_at = p.occurred_at) AND (l.request_key = p.request_key))))
+             LEFT JOIN llmmon.ingest_batch b ON ((b.batch_id = l.batch_id)))
+          WHERE (p.key_id = e.key_id)) kept)
+  ORDER BY e.erasure_id;
+
+COMMENT ON VIEW compliance.erasure_proof IS 'Erasures: per destroyed key when, by whom and why; how many stored texts it sealed, which nobody can read any more, how many of their requests still have the digest, and of their batches the root, that prove the rest; and whether the subject came back. Duties: GDPR Art. 17 (erasure), Art. 5(2) (accountability) and Art. 30; SOC 2 C1.2 and P4.3 (disposal).
+sha256 44216d2da07a26ce2e99a1d25f159f6206f33b19f338f06dfbf8a6798481d707';
+
 CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
  SELECT b.batch_id,
     b.source,
@@ -988,19 +1064,6 @@ ALTER TABLE llmmon.request_identity ALTER COLUMN request_key ADD GENERATED ALWAY
     CACHE 1
 );
 
-CREATE TABLE llmmon.request_payload (
-    request_key bigint NOT NULL,
-    occurred_at timestamp with time zone NOT NULL,
-    key_id bigint,
-    content bytea NOT NULL
-)
-PARTITION BY RANGE (occurred_at);
-ALTER TABLE ONLY llmmon.request_payload ALTER COLUMN content SET STORAGE EXTERNAL;
-
-COMMENT ON TABLE llmmon.request_payload IS 'Messages, documents, parameters and answers of requests, as JSON.';
-
-COMMENT ON COLUMN llmmon.request_payload.key_id IS 'The subject_key that content is sealed under (AES-SIV); null: not sealed.';
-
 ALTER TABLE llmmon.response ALTER COLUMN response_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.response_response_id_seq
     START WITH 1
@@ -1083,21 +1146,6 @@ CREATE TABLE llmmon.stream_state (
 
 COMMENT ON COLUMN llmmon.stream_state.window_start IS 'Last window that the detector has seen.';
 
-CREATE TABLE llmmon.subject_erasure (
-    erasure_id bigint NOT NULL,
-    user_ref text NOT NULL,
-    key_id bigint NOT NULL,
-    erased_by text NOT NULL,
-    because text NOT NULL,
-    n_requests bigint NOT NULL,
-    n_responses bigint NOT NULL,
-    n_scores bigint NOT NULL,
-    n_quarantined bigint NOT NULL,
-    erased_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON COLUMN llmmon.subject_erasure.n_quarantined IS 'Quarantined rows that were removed; the other counts are of rows whose texts became unreadable.';
-
 ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.subject_erasure_erasure_id_seq
     START WITH 1
@@ -1106,15 +1154,6 @@ ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS 
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE llmmon.subject_key (
-    key_id bigint NOT NULL,
-    user_ref text NOT NULL,
-    wrapped_key bytea NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON COLUMN llmmon.subject_key.wrapped_key IS 'The key, itself sealed under the key in LLMMON_PRIVACY_KEY.';
 
 ALTER TABLE llmmon.subject_key ALTER COLUMN key_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.subject_key_key_id_seq
@@ -1467,6 +1506,33 @@ GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_writer;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.ingest_batch TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.ingest_batch TO llmmon_analyst;
 
+GRANT SELECT,INSERT ON TABLE llmmon.request_payload TO llmmon_writer;
+
+GRANT SELECT(request_key) ON TABLE llmmon.request_payload TO llmmon_auditor;
+
+GRANT SELECT(occurred_at) ON TABLE llmmon.request_payload TO llmmon_auditor;
+
+GRANT SELECT(key_id) ON TABLE llmmon.request_payload TO llmmon_auditor;
+GRANT SELECT(key_id) ON TABLE llmmon.request_payload TO llmmon_eraser;
+
+GRANT SELECT,INSERT ON TABLE llmmon.subject_erasure TO llmmon_eraser;
+GRANT SELECT ON TABLE llmmon.subject_erasure TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.subject_erasure TO llmmon_auditor;
+
+GRANT SELECT,INSERT ON TABLE llmmon.subject_key TO llmmon_writer;
+GRANT DELETE ON TABLE llmmon.subject_key TO llmmon_eraser;
+
+GRANT SELECT(key_id) ON TABLE llmmon.subject_key TO llmmon_auditor;
+GRANT SELECT(key_id) ON TABLE llmmon.subject_key TO llmmon_eraser;
+
+GRANT SELECT(user_ref) ON TABLE llmmon.subject_key TO llmmon_auditor;
+GRANT SELECT(user_ref) ON TABLE llmmon.subject_key TO llmmon_eraser;
+
+GRANT SELECT(created_at) ON TABLE llmmon.subject_key TO llmmon_auditor;
+
+GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_writer;
+
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_writer;
 
@@ -1593,15 +1659,6 @@ GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
 
-GRANT SELECT,INSERT ON TABLE llmmon.request_payload TO llmmon_writer;
-
-GRANT SELECT(request_key) ON TABLE llmmon.request_payload TO llmmon_auditor;
-
-GRANT SELECT(occurred_at) ON TABLE llmmon.request_payload TO llmmon_auditor;
-
-GRANT SELECT(key_id) ON TABLE llmmon.request_payload TO llmmon_auditor;
-GRANT SELECT(key_id) ON TABLE llmmon.request_payload TO llmmon_eraser;
-
 GRANT SELECT,INSERT ON TABLE llmmon.review TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.review TO llmmon_auditor;
 
@@ -1624,21 +1681,6 @@ GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_cursor TO llmmon_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.stream_state TO llmmon_analyst;
-
-GRANT SELECT,INSERT ON TABLE llmmon.subject_erasure TO llmmon_eraser;
-GRANT SELECT ON TABLE llmmon.subject_erasure TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.subject_erasure TO llmmon_auditor;
-
-GRANT SELECT,INSERT ON TABLE llmmon.subject_key TO llmmon_writer;
-GRANT DELETE ON TABLE llmmon.subject_key TO llmmon_eraser;
-
-GRANT SELECT(key_id) ON TABLE llmmon.subject_key TO llmmon_auditor;
-GRANT SELECT(key_id) ON TABLE llmmon.subject_key TO llmmon_eraser;
-
-GRANT SELECT(user_ref) ON TABLE llmmon.subject_key TO llmmon_auditor;
-GRANT SELECT(user_ref) ON TABLE llmmon.subject_key TO llmmon_eraser;
-
-GRANT SELECT(created_at) ON TABLE llmmon.subject_key TO llmmon_auditor;
 
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_writer;
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_analyst;

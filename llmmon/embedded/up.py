@@ -34,6 +34,7 @@ _LOGINS: Final[dict[str, GroupRole]] = {
     "llmmon_app": "llmmon_writer",
     "auditor": "llmmon_auditor",
     "analyst": "llmmon_analyst",
+    "eraser": "llmmon_eraser",
 }
 
 

@@ -88,6 +88,7 @@ class Redactor:
             raise BadRowError(
                 "redaction_failed",
                 f"personal data could not be looked for ({type(error).__name__}); not stored as it is",
+                user_ref=request.user_ref,
             ) from error
         return msgspec.structs.replace(clean, redacted=dict(sorted(counts.items()))) if counts else request
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from llmmon.store.database import fetch
 
-GroupRole = Literal["llmmon_writer", "llmmon_analyst", "llmmon_auditor"]
+GroupRole = Literal["llmmon_writer", "llmmon_analyst", "llmmon_auditor", "llmmon_eraser"]
 
 
 def create_login(connection: Connection, name: str, password: str, member_of: GroupRole | None) -> None:
