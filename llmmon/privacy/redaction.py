@@ -25,8 +25,9 @@ _PATTERN_SECONDS: Final = 1.0
 class Redactor:
     """Replaces personal data in the texts of requests by its type, such as ``<EMAIL_ADDRESS>``.
 
-    Looked at are messages, documents, the answer, the reference answer, the values of parameters, of groups and of
-    tags. Names by which requests are grouped (deployment, route, tenant, conversation) are not.
+    Looked at are messages, documents, the answer, the reference answer, parameters, groups, tags, and why a request
+    ended or failed. Names by which requests are told apart or grouped (request id, deployment, model, route, tenant,
+    language, conversation) are not.
 
     Parameters
     ----------
@@ -82,6 +83,8 @@ class Redactor:
                 ),
                 response_text=self._any(request.response_text, counts),
                 reference_answer=self._any(request.reference_answer, counts),
+                finish_reason=self._any(request.finish_reason, counts),
+                error_type=self._any(request.error_type, counts),
                 parameters=self._any(request.parameters, counts),
                 groups=self._any(request.groups, counts),
                 tags=self._any(request.tags, counts),

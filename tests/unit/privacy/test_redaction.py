@@ -39,7 +39,7 @@ def redactor(**changes):
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_every_type_is_found_in_every_text(request_log, kind):
-    """Prompt, answer, document, reference answer, parameters, groups and tags; the count says how often."""
+    """Prompt, answer, document, reference answer, parameters, groups, tags and errors; the count says how often."""
     secret = PIECES[kind]
     found = redactor().redact(
         request_log(
@@ -50,10 +50,12 @@ def test_every_type_is_found_in_every_text(request_log, kind):
             parameters={"stop": [f"x {secret} y"], "n": 1},
             groups={"who": secret},
             tags={"note": f"a {secret} b"},
+            finish_reason=f"stop {secret}",
+            error_type=f"unknown user {secret}",
         )
     )
     assert secret not in repr(found)
-    assert found.redacted == {kind: 7}
+    assert found.redacted == {kind: 9}
     assert found.messages[0].content == f"My data: <{kind}> is it"
     assert found.parameters["n"] == 1
 
