@@ -67,12 +67,15 @@ class BadRowError(LlmmonError):
         Short stable word for counting, such as ``malformed_json``.
     reason : str
         Sentence for a person.
+    user_ref : str or None
+        Pseudonym of its user, where the line could be read that far.
     """
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: str, *, user_ref: str | None = None) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.user_ref = user_ref
 
 
 class NotARequestError(BadRowError):
@@ -142,6 +145,12 @@ class LedgerError(LlmmonError):
     """The audit trail is not the one whose heads were signed, or what was asked of it cannot be proven."""
 
     exit_code = 10
+
+
+class UnknownSubjectError(LlmmonError):
+    """Nothing is kept of this subject."""
+
+    exit_code = 2
 
 
 class AccountingError(LlmmonError):

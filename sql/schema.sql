@@ -165,8 +165,8 @@ CREATE FUNCTION llmmon.create_login(login_name text, verifier text, member_of te
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  IF member_of NOT IN ('llmmon_writer', 'llmmon_analyst', 'llmmon_auditor', 'llmmon_sealer', 'llmmon_anchorer',
-                       'llmmon_eraser') THEN
+  IF member_of = 'llmmon_owner'
+     OR member_of NOT IN (SELECT rolname FROM pg_roles WHERE rolname LIKE 'llmmon\_%' AND NOT rolcanlogin) THEN
     RAISE EXCEPTION '% is not a role that logins are given', member_of USING ERRCODE = 'invalid_parameter_value';
   END IF;
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = login_name) THEN
@@ -518,14 +518,19 @@ CREATE TABLE llmmon.score (
     label text,
     reason text,
     spans jsonb DEFAULT '[]'::jsonb NOT NULL,
-    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    evidence bytea DEFAULT '\x7b7d'::bytea NOT NULL,
     provenance_id bigint NOT NULL,
     scored_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    key_id bigint,
     CONSTRAINT a_score_has_a_value_or_a_reason CHECK (((value IS NULL) = (reason IS NOT NULL))),
     CONSTRAINT score_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
 );
 
 COMMENT ON COLUMN llmmon.score.lane IS 'logged: the response production gave; otherwise the replay lane.';
+
+COMMENT ON COLUMN llmmon.score.evidence IS 'JSON, sealed when key_id is set; empty: its subject was erased before it was stored.';
+
+COMMENT ON COLUMN llmmon.score.key_id IS 'The subject_key that evidence is sealed under (AES-SIV); null: not sealed.';
 
 CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
  WITH judged AS (
@@ -623,6 +628,82 @@ COMMENT ON COLUMN llmmon.ingest_batch.gate IS 'Great Expectations result of this
 
 COMMENT ON COLUMN llmmon.ingest_batch.root IS 'RFC 9162 tree hash over the digests of the new rows in order of request_key; null when there are none.';
 
+CREATE TABLE llmmon.request_payload (
+    request_key bigint NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    key_id bigint,
+    content bytea NOT NULL
+)
+PARTITION BY RANGE (occurred_at);
+ALTER TABLE ONLY llmmon.request_payload ALTER COLUMN content SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE llmmon.request_payload IS 'Messages, documents, parameters and answers of requests, as JSON.';
+
+COMMENT ON COLUMN llmmon.request_payload.key_id IS 'The subject_key that content is sealed under (AES-SIV); null: not sealed.';
+
+CREATE TABLE llmmon.subject_erasure (
+    erasure_id bigint NOT NULL,
+    user_ref text NOT NULL,
+    key_id bigint NOT NULL,
+    erased_by text NOT NULL,
+    because text NOT NULL,
+    n_requests bigint NOT NULL,
+    n_responses bigint NOT NULL,
+    n_scores bigint NOT NULL,
+    n_quarantined bigint NOT NULL,
+    erased_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON COLUMN llmmon.subject_erasure.n_quarantined IS 'Quarantined rows that were removed; the other counts are of rows whose texts became unreadable.';
+
+CREATE TABLE llmmon.subject_key (
+    key_id bigint NOT NULL,
+    user_ref text NOT NULL,
+    wrapped_key bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON COLUMN llmmon.subject_key.wrapped_key IS 'The key, itself sealed under the key in LLMMON_PRIVACY_KEY.';
+
+CREATE VIEW compliance.erasure_proof WITH (security_invoker='true') AS
+ SELECT e.erasure_id,
+    e.erased_at,
+    e.user_ref,
+    e.erased_by,
+    e.because,
+    e.key_id,
+    (k.key_id IS NULL) AS key_is_gone,
+    e.n_requests,
+    e.n_responses,
+    e.n_scores,
+    e.n_quarantined,
+    kept.n_texts AS n_texts_still_stored,
+        CASE
+            WHEN (k.key_id IS NULL) THEN (0)::bigint
+            ELSE kept.n_texts
+        END AS n_texts_readable,
+    kept.n_digests,
+    kept.n_batches,
+    kept.n_roots,
+    again.created_at AS returned_at,
+    told.event_id AS audit_event_id
+   FROM ((((llmmon.subject_erasure e
+     LEFT JOIN llmmon.subject_key k ON ((k.key_id = e.key_id)))
+     LEFT JOIN llmmon.subject_key again ON (((again.user_ref = e.user_ref) AND (again.key_id <> e.key_id))))
+     LEFT JOIN audit.trail told ON (((told.event = 'subject.erased'::text) AND (((told.detail ->> 'key_id'::text))::bigint = e.key_id))))
+     CROSS JOIN LATERAL ( SELECT count(*) AS n_texts,
+            count(l.digest) AS n_digests,
+            count(DISTINCT l.batch_id) AS n_batches,
+            count(DISTINCT l.batch_id) FILTER (WHERE (b.root IS NOT NULL)) AS n_roots
+           FROM ((llmmon.request_payload p
+             LEFT JOIN llmmon.request_log l ON (((l.occurred_at = p.occurred_at) AND (l.request_key = p.request_key))))
+             LEFT JOIN llmmon.ingest_batch b ON ((b.batch_id = l.batch_id)))
+          WHERE (p.key_id = e.key_id)) kept)
+  ORDER BY e.erasure_id;
+
+COMMENT ON VIEW compliance.erasure_proof IS 'Erasures: per destroyed key when, by whom and why; how many stored texts it sealed, which nobody can read any more, how many of their requests still have the digest, and of their batches the root, that prove the rest; and whether the subject came back. Duties: GDPR Art. 17 (erasure), Art. 5(2) (accountability) and Art. 30; SOC 2 C1.2 and P4.3 (disposal).
+sha256 44216d2da07a26ce2e99a1d25f159f6206f33b19f338f06dfbf8a6798481d707';
+
 CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
  SELECT b.batch_id,
     b.source,
@@ -657,12 +738,15 @@ CREATE TABLE llmmon.quarantine (
     received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     sealed boolean DEFAULT false NOT NULL,
     resolved_batch_id bigint,
-    resolved_at timestamp with time zone
+    resolved_at timestamp with time zone,
+    user_ref text
 );
 
 COMMENT ON COLUMN llmmon.quarantine.sealed IS 'raw is sealed under the key in LLMMON_PRIVACY_KEY.';
 
 COMMENT ON COLUMN llmmon.quarantine.resolved_batch_id IS 'The batch that loaded this row when it was tried again; null: still in quarantine.';
+
+COMMENT ON COLUMN llmmon.quarantine.user_ref IS 'Its subject, where the row could be read that far; null: not known.';
 
 CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
  SELECT b.batch_id,
@@ -759,10 +843,7 @@ CREATE TABLE llmmon.response (
     repeat smallint NOT NULL,
     state text NOT NULL,
     reason text,
-    messages jsonb NOT NULL,
-    documents jsonb DEFAULT '[]'::jsonb NOT NULL,
     change jsonb DEFAULT '{}'::jsonb NOT NULL,
-    response_text text,
     finish_reason text,
     n_input_tokens integer,
     n_output_tokens integer,
@@ -773,14 +854,22 @@ CREATE TABLE llmmon.response (
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
     provenance_id bigint NOT NULL,
     responded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT a_response_has_text_or_a_reason CHECK (((response_text IS NULL) = (reason IS NOT NULL))),
+    key_id bigint,
+    content bytea NOT NULL,
+    response_characters integer,
+    CONSTRAINT a_response_has_text_or_a_reason CHECK (((response_characters IS NULL) = (reason IS NOT NULL))),
     CONSTRAINT response_lane_check CHECK ((lane <> 'logged'::text)),
     CONSTRAINT response_logged_mean_logprob_check CHECK (((logged_mean_logprob <= (0)::double precision) AND (logged_mean_logprob > '-Infinity'::double precision))),
     CONSTRAINT response_mean_logprob_check CHECK (((mean_logprob <= (0)::double precision) AND (mean_logprob > '-Infinity'::double precision))),
     CONSTRAINT response_state_check CHECK ((state = ANY (ARRAY['done'::text, 'failed'::text])))
 );
+ALTER TABLE ONLY llmmon.response ALTER COLUMN content SET STORAGE EXTERNAL;
 
-COMMENT ON COLUMN llmmon.response.messages IS 'The input that was replayed, after the variant changed it; so are documents.';
+COMMENT ON COLUMN llmmon.response.change IS 'Which rule of the variant changed the input; the words themselves are in content.';
+
+COMMENT ON COLUMN llmmon.response.key_id IS 'The subject_key that content is sealed under (AES-SIV); null: not sealed.';
+
+COMMENT ON COLUMN llmmon.response.content IS 'Replayed input and answer as JSON, sealed when key_id is set; empty: its subject was erased before it was stored.';
 
 CREATE VIEW compliance.model_and_config_changes WITH (security_invoker='true') AS
  WITH trail AS (
@@ -1183,19 +1272,6 @@ ALTER TABLE llmmon.request_identity ALTER COLUMN request_key ADD GENERATED ALWAY
     CACHE 1
 );
 
-CREATE TABLE llmmon.request_payload (
-    request_key bigint NOT NULL,
-    occurred_at timestamp with time zone NOT NULL,
-    key_id bigint,
-    content bytea NOT NULL
-)
-PARTITION BY RANGE (occurred_at);
-ALTER TABLE ONLY llmmon.request_payload ALTER COLUMN content SET STORAGE EXTERNAL;
-
-COMMENT ON TABLE llmmon.request_payload IS 'Messages, documents, parameters and answers of requests, as JSON.';
-
-COMMENT ON COLUMN llmmon.request_payload.key_id IS 'The subject_key that content is sealed under (AES-SIV); null: not sealed.';
-
 ALTER TABLE llmmon.response ALTER COLUMN response_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.response_response_id_seq
     START WITH 1
@@ -1278,14 +1354,14 @@ CREATE TABLE llmmon.stream_state (
 
 COMMENT ON COLUMN llmmon.stream_state.window_start IS 'Last window that the detector has seen.';
 
-CREATE TABLE llmmon.subject_key (
-    key_id bigint NOT NULL,
-    user_ref text NOT NULL,
-    wrapped_key bytea NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.subject_erasure_erasure_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
-
-COMMENT ON COLUMN llmmon.subject_key.wrapped_key IS 'The key, itself sealed under the key in LLMMON_PRIVACY_KEY.';
 
 ALTER TABLE llmmon.subject_key ALTER COLUMN key_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.subject_key_key_id_seq
@@ -1320,6 +1396,9 @@ ALTER TABLE ONLY audit.pending
 
 ALTER TABLE ONLY audit.seal
     ADD CONSTRAINT seal_pkey PRIMARY KEY (size);
+
+ALTER TABLE ONLY llmmon.subject_erasure
+    ADD CONSTRAINT a_key_is_destroyed_once UNIQUE (key_id);
 
 ALTER TABLE ONLY llmmon.sample
     ADD CONSTRAINT a_request_is_drawn_once UNIQUE (deployment, window_start, request_key);
@@ -1414,6 +1493,9 @@ ALTER TABLE ONLY llmmon.source_cursor
 ALTER TABLE ONLY llmmon.stream_state
     ADD CONSTRAINT stream_state_pkey PRIMARY KEY (deployment, monitor, segment);
 
+ALTER TABLE ONLY llmmon.subject_erasure
+    ADD CONSTRAINT subject_erasure_pkey PRIMARY KEY (erasure_id);
+
 ALTER TABLE ONLY llmmon.subject_key
     ADD CONSTRAINT subject_key_pkey PRIMARY KEY (key_id);
 
@@ -1432,6 +1514,8 @@ CREATE INDEX request_log_by_deployment_and_time ON ONLY llmmon.request_log USING
 CREATE INDEX response_by_deployment_and_window ON llmmon.response USING btree (deployment, window_start);
 
 CREATE INDEX score_by_deployment_and_window ON llmmon.score USING btree (deployment, window_start);
+
+CREATE INDEX subject_erasure_by_subject ON llmmon.subject_erasure USING btree (user_ref);
 
 CREATE TRIGGER append_only_rows BEFORE DELETE OR UPDATE ON audit.anchor FOR EACH ROW EXECUTE FUNCTION audit.refuse_change();
 
@@ -1528,12 +1612,14 @@ ALTER TABLE ONLY llmmon.score
 GRANT USAGE ON SCHEMA audit TO llmmon_writer;
 GRANT USAGE ON SCHEMA audit TO llmmon_auditor;
 GRANT USAGE ON SCHEMA audit TO llmmon_sealer;
+GRANT USAGE ON SCHEMA audit TO llmmon_eraser;
 
 GRANT USAGE ON SCHEMA compliance TO llmmon_writer;
 GRANT USAGE ON SCHEMA compliance TO llmmon_auditor;
 
 GRANT USAGE ON SCHEMA llmmon TO llmmon_writer;
 GRANT USAGE ON SCHEMA llmmon TO llmmon_analyst;
+GRANT USAGE ON SCHEMA llmmon TO llmmon_eraser;
 
 REVOKE ALL ON FUNCTION audit.consistency_proof(m bigint, lo bigint, hi bigint, known boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.consistency_proof(m bigint, lo bigint, hi bigint, known boolean) TO llmmon_auditor;
@@ -1590,6 +1676,7 @@ GRANT SELECT ON TABLE audit.event TO llmmon_auditor;
 
 GRANT INSERT(body) ON TABLE audit.event TO llmmon_writer;
 GRANT INSERT(body) ON TABLE audit.event TO llmmon_sealer;
+GRANT INSERT(body) ON TABLE audit.event TO llmmon_eraser;
 
 GRANT SELECT ON TABLE audit.leaf TO llmmon_auditor;
 GRANT SELECT ON TABLE audit.leaf TO llmmon_writer;
@@ -1723,16 +1810,47 @@ GRANT SELECT(provenance_id) ON TABLE llmmon.score TO llmmon_analyst;
 
 GRANT SELECT(scored_at) ON TABLE llmmon.score TO llmmon_analyst;
 
+GRANT SELECT(key_id) ON TABLE llmmon.score TO llmmon_eraser;
+GRANT SELECT(key_id) ON TABLE llmmon.score TO llmmon_auditor;
+
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.ingest_batch TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.ingest_batch TO llmmon_analyst;
 
+GRANT SELECT,INSERT ON TABLE llmmon.request_payload TO llmmon_writer;
+
+GRANT SELECT(request_key) ON TABLE llmmon.request_payload TO llmmon_auditor;
+
+GRANT SELECT(occurred_at) ON TABLE llmmon.request_payload TO llmmon_auditor;
+
+GRANT SELECT(key_id) ON TABLE llmmon.request_payload TO llmmon_auditor;
+GRANT SELECT(key_id) ON TABLE llmmon.request_payload TO llmmon_eraser;
+
+GRANT SELECT,INSERT ON TABLE llmmon.subject_erasure TO llmmon_eraser;
+GRANT SELECT ON TABLE llmmon.subject_erasure TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.subject_erasure TO llmmon_auditor;
+
+GRANT SELECT,INSERT ON TABLE llmmon.subject_key TO llmmon_writer;
+GRANT DELETE ON TABLE llmmon.subject_key TO llmmon_eraser;
+
+GRANT SELECT(key_id) ON TABLE llmmon.subject_key TO llmmon_auditor;
+GRANT SELECT(key_id) ON TABLE llmmon.subject_key TO llmmon_eraser;
+
+GRANT SELECT(user_ref) ON TABLE llmmon.subject_key TO llmmon_auditor;
+GRANT SELECT(user_ref) ON TABLE llmmon.subject_key TO llmmon_eraser;
+
+GRANT SELECT(created_at) ON TABLE llmmon.subject_key TO llmmon_auditor;
+
+GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_writer;
+
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_writer;
 
 GRANT SELECT,INSERT,DELETE ON TABLE llmmon.quarantine TO llmmon_writer;
+GRANT DELETE ON TABLE llmmon.quarantine TO llmmon_eraser;
 
 GRANT SELECT(quarantine_id) ON TABLE llmmon.quarantine TO llmmon_analyst;
 
@@ -1757,6 +1875,8 @@ GRANT SELECT(resolved_batch_id) ON TABLE llmmon.quarantine TO llmmon_analyst;
 
 GRANT UPDATE(resolved_at) ON TABLE llmmon.quarantine TO llmmon_writer;
 GRANT SELECT(resolved_at) ON TABLE llmmon.quarantine TO llmmon_analyst;
+
+GRANT SELECT(user_ref) ON TABLE llmmon.quarantine TO llmmon_eraser;
 
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;
@@ -1807,6 +1927,11 @@ GRANT SELECT(provenance_id) ON TABLE llmmon.response TO llmmon_analyst;
 
 GRANT SELECT(responded_at) ON TABLE llmmon.response TO llmmon_analyst;
 
+GRANT SELECT(key_id) ON TABLE llmmon.response TO llmmon_eraser;
+GRANT SELECT(key_id) ON TABLE llmmon.response TO llmmon_auditor;
+
+GRANT SELECT(response_characters) ON TABLE llmmon.response TO llmmon_analyst;
+
 GRANT SELECT ON TABLE compliance.model_and_config_changes TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.model_and_config_changes TO llmmon_writer;
 
@@ -1850,14 +1975,6 @@ GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
 
-GRANT SELECT,INSERT ON TABLE llmmon.request_payload TO llmmon_writer;
-
-GRANT SELECT(request_key) ON TABLE llmmon.request_payload TO llmmon_auditor;
-
-GRANT SELECT(occurred_at) ON TABLE llmmon.request_payload TO llmmon_auditor;
-
-GRANT SELECT(key_id) ON TABLE llmmon.request_payload TO llmmon_auditor;
-
 GRANT SELECT,INSERT ON TABLE llmmon.review TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.review TO llmmon_auditor;
 
@@ -1880,14 +1997,6 @@ GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_cursor TO llmmon_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.stream_state TO llmmon_analyst;
-
-GRANT SELECT,INSERT ON TABLE llmmon.subject_key TO llmmon_writer;
-
-GRANT SELECT(key_id) ON TABLE llmmon.subject_key TO llmmon_auditor;
-
-GRANT SELECT(user_ref) ON TABLE llmmon.subject_key TO llmmon_auditor;
-
-GRANT SELECT(created_at) ON TABLE llmmon.subject_key TO llmmon_auditor;
 
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_writer;
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_analyst;

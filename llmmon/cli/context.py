@@ -82,9 +82,9 @@ def window_option(function: F) -> F:
 WINDOW_HELP = "Event time, UTC: 2023-06-27T05:00 for one window, START/END for all windows between."
 
 
-def open_database(url: str | None, *, checked: bool = True) -> Database:
-    """Return the database of ``--database``, else the running Postgres of ``llmmon up``."""
-    found = url or local_database()
+def open_database(url: str | None, *, checked: bool = True, login: str = "llmmon_app") -> Database:
+    """Return the database of ``--database``, else the running Postgres of ``llmmon up``, there as `login`."""
+    found = url or local_database(login)
     if found is None:
         raise StoreUnavailableError(
             "no database: pass --database, set LLMMON_DATABASE_URL, or start the local one with `llmmon up`"
@@ -95,9 +95,9 @@ def open_database(url: str | None, *, checked: bool = True) -> Database:
     return database
 
 
-def local_database() -> str | None:
+def local_database(login: str = "llmmon_app") -> str | None:
     """Return the running Postgres of ``llmmon up``, None when there is none, and use the key it was filled under."""
-    found = home.database_url()
+    found = home.database_url(login)
     if found is not None:
         use_local_key()
     return found
@@ -148,6 +148,11 @@ def interactive() -> bool:
 def print_json(value: Any) -> None:
     """Print `value` as one JSON document."""
     click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_json_line(value: Any) -> None:
+    """Print `value` as one line of JSON lines."""
+    click.echo(json.dumps(_plain(value), ensure_ascii=False, allow_nan=False))
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:

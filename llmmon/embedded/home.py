@@ -14,7 +14,7 @@ from llmmon.embedded import postgres
 from llmmon.errors import EmbeddedStackError
 
 _SECRETS: Final = (
-    *("postgres", "airflow", "llmmon_app", "auditor", "analyst", "sealer", "anchorer"),
+    *("postgres", "airflow", "llmmon_app", "auditor", "analyst", "sealer", "anchorer", "eraser"),
     *("admin", "viewer", "jwt_secret", "api_secret_key", "fernet_key", "privacy_key"),
 )
 
@@ -62,11 +62,11 @@ def url(home: Path, role: str, database: str) -> str:
     return f"postgresql://{role}:{secrets(home)[role]}@127.0.0.1:{port('postgres', 5439)}/{database}"
 
 
-def database_url() -> str | None:
-    """Return the writer's URL of the local Postgres when it is running, else None."""
+def database_url(login: str = "llmmon_app") -> str | None:
+    """Return the URL by which `login` reaches the local Postgres when it is running, else None."""
     home = folder()
     if (home / "secrets.json").exists() and postgres.is_ready(home):
-        return url(home, "llmmon_app", "llmmon")
+        return url(home, login, "llmmon")
     return None
 
 

@@ -37,6 +37,7 @@ _LOGINS: Final[dict[str, GroupRole]] = {
     "analyst": "llmmon_analyst",
     "sealer": "llmmon_sealer",
     "anchorer": "llmmon_anchorer",
+    "eraser": "llmmon_eraser",
 }
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmmon.errors import SourceUnavailableError
 from llmmon.model import LOGGED, Document, Message, Scorable
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Metric = Callable[[NDArray[Any], NDArray[Any]], float]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ def evaluate(scorer: Scorer, labels: Path, *, threshold: float | None = None) ->
     truth: list[int] = []
     n = 0
     started = time.perf_counter()
-    for label, response in _read(labels):
+    for label, response in labelled_rows(labels, _labelled, expected="prompt, response and label (0 or 1)"):
         n += 1
         score = scorer.score(response)
         if score.value is not None:
@@ -135,30 +137,48 @@ def _expected_calibration_error(truth: NDArray[Any], risks: NDArray[Any], bins: 
     return float(sum(parts))
 
 
-def _read(path: Path) -> Iterator[tuple[int, Scorable]]:
+def labelled_rows(path: Path, parse: Callable[[Mapping[str, Any], int], T], *, expected: str) -> Iterator[T]:
+    """Yield what `parse` makes of each line of `path`, given with its number.
+
+    Parameters
+    ----------
+    path : Path
+        JSON lines, plain or gzip.
+    expected : str
+        What a line must hold, for the error.
+
+    Raises
+    ------
+    SourceUnavailableError
+        When the file cannot be read or a line lacks something; names the line.
+    """
     opener = gzip.open if path.suffix == ".gz" else open
+    number = 0
     try:
         with opener(path, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield _labelled(json.loads(line), number)
+                    yield parse(json.loads(line), number)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise SourceUnavailableError(
-            f"{path}: {type(error).__name__}: {error}; expected JSON lines with prompt, response and label (0 or 1)"
+            f"{path}: line {number}: {type(error).__name__}: {error}; expected JSON lines with {expected}"
         ) from error
+
+
+def to_judge(number: int, text: str, **context: Any) -> Scorable:
+    """Return a labelled text as scorers see a logged response."""
+    given: dict[str, Any] = {"messages": (), "documents": (), **context}
+    return Scorable(request_key=number, lane=LOGGED, variant="as_logged", repeat=0, text=text, **given)
 
 
 def _labelled(row: Mapping[str, Any], number: int) -> tuple[int, Scorable]:
     label = row["label"]
     if label not in (0, 1):
-        raise ValueError(f"line {number}: label is {label!r}, expected 0 or 1")
-    return int(label), Scorable(
-        request_key=number,
-        lane=LOGGED,
-        variant="as_logged",
-        repeat=0,
+        raise ValueError(f"label is {label!r}, expected 0 or 1")
+    return int(label), to_judge(
+        number,
+        row["response"],
         messages=(Message(role="user", content=row["prompt"]),),
         documents=tuple(Document(content=text) for text in row.get("context") or ()),
-        text=row["response"],
         reference_answer=row.get("reference_answer"),
     )

@@ -198,7 +198,7 @@ def _parse(work: _Work, reader: RowReader, raw: RawBatch, begin: Json | None) ->
             continue
         except BadRowError as error:
             reason = f"{error.reason}; {row.cut}" if row.cut else error.reason
-            bad.append(BadRow(row.raw, row.file, row.offset, error.code, reason))
+            bad.append(BadRow(row.raw, row.file, row.offset, error.code, reason, error.user_ref))
             continue
         if requests.setdefault(request.request_id, request) is not request:
             n_dup += 1

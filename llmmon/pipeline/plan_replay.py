@@ -38,7 +38,7 @@ def plan_lane(
     return [
         item
         for sample in samples
-        if sample.request_key in requests
+        if sample.request_key in requests and requests[sample.request_key].messages  # none: its texts were erased
         for label, plugin in plugins
         for item in _items(lane, label, plugin, sample, requests[sample.request_key])
     ]

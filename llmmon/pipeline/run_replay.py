@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from llmmon.audit.event import body
@@ -16,7 +16,7 @@ from llmmon.model import ReplayItem, Sample, Window
 from llmmon.pipeline.plan_replay import plan_lane
 from llmmon.pipeline.replay_lane import LaneRun
 from llmmon.store import audit
-from llmmon.store.coverage import RequestState, StageCount, close_stage, is_done, lock_accounts
+from llmmon.store.coverage import TEXTS_GONE, RequestState, StageCount, close_stage, is_done, lock_accounts
 from llmmon.store.database import Database
 from llmmon.store.replay import ReplayKey, replay_key, replay_states, sampled_requests, window_samples
 from llmmon.store.request_log import count_requests
@@ -51,6 +51,7 @@ class ReplayAccount:
     n_failed: int
     n_pending: int
     n_sampled_out: int
+    n_expired: int = 0
 
 
 def run_replay(
@@ -112,7 +113,8 @@ def finish_replay(database: Database, config: Config, deployment: str, window: W
     """Close the account of the stage: every request of the window is done, failed, pending or sampled out.
 
     A sampled request is done when all its items on all lanes are, failed with the reason of the first item that
-    failed, and pending while an item has not been run. The stage is done unless requests are pending or all failed.
+    failed, pending while an item has not been run, and expired when its texts were erased before any was. The stage is
+    done unless requests are pending or all failed.
     """
     with database.transaction() as connection:
         lock_accounts(connection, [deployment], shared=False)
@@ -130,12 +132,18 @@ def finish_replay(database: Database, config: Config, deployment: str, window: W
             tally["pending", "sample not drawn"] = n_requests
         else:
             tally["sampled_out", ""] = n_requests - len(samples)
+            replayed = {sample_id for sample_id, *_ in states}
+            gone = {
+                sample.sample_id
+                for sample in samples
+                if sample.sample_id not in replayed and not requests[sample.request_key].messages
+            }
             items = [
                 item
                 for lane, settings in lanes.items()
                 for item in plan_lane(lane, settings, samples, requests, where=_where(deployment, lane))
             ]
-            tally.update(_request_states(samples, items, states))
+            tally.update(_request_states(samples, items, states, gone))
         account = _account(tally)
         problem = None
         if account.n_pending:
@@ -178,10 +186,15 @@ def _chosen(config: Config, deployment: str, lanes: Sequence[str] | None) -> Map
 
 
 def _request_states(
-    samples: Sequence[Sample], items: Sequence[ReplayItem], states: Mapping[ReplayKey, tuple[str, str | None]]
+    samples: Sequence[Sample],
+    items: Sequence[ReplayItem],
+    states: Mapping[ReplayKey, tuple[str, str | None]],
+    gone: Collection[int],
 ) -> Counter[tuple[RequestState, str]]:
     """Return how many sampled requests are in each state, with the reason of the first item that failed."""
-    worst: dict[int, tuple[RequestState, str]] = {sample.sample_id: ("done", "") for sample in samples}
+    worst: dict[int, tuple[RequestState, str]] = {
+        sample.sample_id: ("expired", TEXTS_GONE) if sample.sample_id in gone else ("done", "") for sample in samples
+    }
     for item in items:
         state, reason = states.get(replay_key(item), ("missing", None))
         before = worst[item.sample_id][0]
@@ -201,6 +214,7 @@ def _account(tally: Counter[tuple[RequestState, str]]) -> ReplayAccount:
         n_failed=sums["failed"],
         n_pending=sums["pending"],
         n_sampled_out=sums["sampled_out"],
+        n_expired=sums["expired"],
     )
 
 

@@ -16,7 +16,7 @@ from llmmon.model import LOGGED, Provenance, Scorable, Score, Window
 from llmmon.registry import parameters_of
 from llmmon.scorers.base import Scorer, scorers
 from llmmon.store import audit
-from llmmon.store.coverage import StageCount, close_stage
+from llmmon.store.coverage import TEXTS_GONE, StageCount, close_stage
 from llmmon.store.database import Database
 from llmmon.store.provenance import remember
 from llmmon.store.score import Judgement, Page, keep_scores, logged_responses, replayed_responses
@@ -34,8 +34,9 @@ class ScoreResult:
 
     Parameters
     ----------
-    n_requests, n_done, n_sampled_out, n_failed : int
-        Requests, and what became of them; failed: a scorer raised over one of their responses.
+    n_requests, n_done, n_sampled_out, n_failed, n_expired : int
+        Requests, and what became of them; failed: a scorer raised over one of their responses; expired: their texts
+        were erased, so that scores stay as they were.
     n_responses : int
         Responses judged, logged and replayed.
     n_scores : int
@@ -48,6 +49,7 @@ class ScoreResult:
     n_done: int
     n_sampled_out: int
     n_failed: int
+    n_expired: int
     n_responses: int
     n_scores: int
     n_changed: int
@@ -77,9 +79,11 @@ class _Tally:
         if states["done"]:
             reason = "" if judges else "no scorer is configured"
             counts.append(StageCount(state="done", n=states["done"], reason=reason))
+        if states["expired"]:
+            counts.append(StageCount(state="expired", n=states["expired"], reason=TEXTS_GONE))
         if states["sampled_out"]:
-            n_sampled = len(self.states) - states["sampled_out"]
-            probability = n_sampled / len(self.states) or None
+            n_drawn_from = len(self.states) - states["expired"]
+            probability = (n_drawn_from - states["sampled_out"]) / n_drawn_from or None
             counts.append(StageCount(state="sampled_out", n=states["sampled_out"], probability=probability))
         return counts
 
@@ -132,6 +136,7 @@ def score_responses(database: Database, config: Config, deployment: str, window:
             n_done=states["done"],
             n_sampled_out=states["sampled_out"],
             n_failed=states["failed"],
+            n_expired=states["expired"],
             n_responses=tally.n_responses,
             n_scores=tally.n_scores,
             n_changed=tally.n_changed,
@@ -174,7 +179,10 @@ def _pages(
         if not page:
             break
         judgements: list[Judgement] = []
-        for response, is_sampled in page:
+        for response, is_sampled, is_gone in page:
+            if is_gone:
+                tally.states[response.request_key] = "expired"
+                continue
             on_it = [j for j in judges if LOGGED in j.settings.lanes and (is_sampled or j.settings.scope == "all")]
             # where no scorer is meant for logged responses, no draw has left one out
             left_out = not on_it and any(LOGGED in judge.settings.lanes for judge in judges)

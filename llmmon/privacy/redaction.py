@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
+import regex
 
 from llmmon.config import PrivacyConfig
 from llmmon.errors import BadRowError, ConfigError
 from llmmon.model import Document, Message, RequestLog
 from llmmon.privacy.keys import VARIABLE, master_key
-from llmmon.privacy.recognizers import TYPES, Find, find
+from llmmon.privacy.plain_text import plain_text
+from llmmon.privacy.recognizers import PLACEHOLDER, TYPES, Find, find
 
-_PLACEHOLDER: Final = re.compile(r"<[A-Z][A-Z0-9_]*>")
+_PATTERN_SECONDS: Final = 1.0
+"""How long a pattern may look at one text; what it cannot be done with by then is not stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Redactor:
     """Replaces personal data in the texts of requests by its type, such as ``<EMAIL_ADDRESS>``.
 
-    Looked at are messages, documents, the answer, the reference answer, the values of parameters, of groups and of
-    tags. Names by which requests are grouped (deployment, route, tenant, conversation) are not.
+    Looked at are messages, documents, the answer, the reference answer, parameters, groups, tags, and why a request
+    ended or failed. Names by which requests are told apart or grouped (request id, deployment, model, route, tenant,
+    language, conversation) are not.
 
     Parameters
     ----------
@@ -38,7 +41,7 @@ class Redactor:
     """
 
     settings: PrivacyConfig
-    _patterns: tuple[tuple[str, re.Pattern[str]], ...] = field(init=False)
+    _patterns: tuple[tuple[str, regex.Pattern[str]], ...] = field(init=False)
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.settings.redact) - set(TYPES))
@@ -49,7 +52,7 @@ class Redactor:
                 f"privacy: {VARIABLE} is not set; rows that cannot be redacted are kept sealed under it, "
                 "so redaction needs it. `openssl rand -hex 32` makes one"
             )
-        patterns = tuple((name, _compiled(name, regex)) for name, regex in self.settings.patterns.items())
+        patterns = tuple((name, _compiled(name, pattern)) for name, pattern in self.settings.patterns.items())
         object.__setattr__(self, "_patterns", patterns)
 
     @property
@@ -80,6 +83,8 @@ class Redactor:
                 ),
                 response_text=self._any(request.response_text, counts),
                 reference_answer=self._any(request.reference_answer, counts),
+                finish_reason=self._any(request.finish_reason, counts),
+                error_type=self._any(request.error_type, counts),
                 parameters=self._any(request.parameters, counts),
                 groups=self._any(request.groups, counts),
                 tags=self._any(request.tags, counts),
@@ -88,6 +93,7 @@ class Redactor:
             raise BadRowError(
                 "redaction_failed",
                 f"personal data could not be looked for ({type(error).__name__}); not stored as it is",
+                user_ref=request.user_ref,
             ) from error
         return msgspec.structs.replace(clean, redacted=dict(sorted(counts.items()))) if counts else request
 
@@ -118,11 +124,13 @@ class Redactor:
 
     def _find(self, text: str) -> list[Find]:
         found = find(text, self.settings.redact, min_confidence=self.settings.min_confidence)
-        placeholders = [match.span() for match in _PLACEHOLDER.finditer(text)]
-        for name, pattern in self._patterns:
+        if self._patterns:
+            plain = plain_text(text)
+            placeholders = [match.span() for match in PLACEHOLDER.finditer(plain.text)]
             found += [
-                Find(*match.span(), name, 1.0)
-                for match in pattern.finditer(text)
+                Find(*plain.original(*match.span()), name, 1.0)
+                for name, pattern in self._patterns
+                for match in pattern.finditer(plain.text, timeout=_PATTERN_SECONDS)
                 if not any(start <= match.start() and match.end() <= end for start, end in placeholders)
             ]
         return _merged(found)
@@ -141,14 +149,14 @@ def _merged(found: list[Find]) -> list[Find]:
     return merged
 
 
-def _compiled(name: str, regex: str) -> re.Pattern[str]:
+def _compiled(name: str, pattern: str) -> regex.Pattern[str]:
     where = f"privacy.patterns.{name}"
-    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+    if not regex.fullmatch(r"[A-Z][A-Z0-9_]*", name):
         raise ConfigError(f"{where}: expected a name of capitals, digits and underscores, such as EMPLOYEE_ID")
     try:
-        pattern = re.compile(regex)
-    except re.error as error:
-        raise ConfigError(f"{where}: {regex!r} is no regular expression: {error}") from None
-    if pattern.search(""):
-        raise ConfigError(f"{where}: {regex!r} matches the empty text; expected one that needs a character")
-    return pattern
+        compiled = regex.compile(pattern)
+    except regex.error as error:
+        raise ConfigError(f"{where}: {pattern!r} is no regular expression: {error}") from None
+    if compiled.search(""):
+        raise ConfigError(f"{where}: {pattern!r} matches the empty text; expected one that needs a character")
+    return compiled

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
-from llmmon.model import Direction, Scorable, Score, Span
-from llmmon.privacy.recognizers import TYPES, Find, find, without_overlaps
+from llmmon.model import LOGGED, Direction, Scorable, Score, Span
+from llmmon.privacy.recognizers import PLACEHOLDER, TYPES, Find, find, without_overlaps
 from llmmon.scorers.base import scorers
 from llmmon.scorers.text import NO_TEXT
-
-_PLACEHOLDER: Final = re.compile(r"<([A-Z][A-Z0-9_]*)>")
 
 
 @scorers.register("pii")
@@ -22,8 +19,7 @@ class Pii:
     """Count the pieces of personal data in a response that follow a pattern.
 
     Presidio's pattern recognisers are used directly, checksums included; no language model is loaded, so that names
-    and addresses are not found. What redaction replaced before storage counts by its placeholder. Spans give places and
-    types; the text itself is not copied.
+    and addresses are not found. Spans give places and types; the text itself is not copied.
 
     Parameters
     ----------
@@ -31,16 +27,20 @@ class Pii:
         Entity types to look for.
     min_confidence : float
         Presidio's score, in [0, 1], from which a find counts.
+    count_redacted : bool
+        Whether a placeholder such as ``<EMAIL_ADDRESS>``, which redaction before storage left in a logged answer,
+        counts like what stood there. A replay only copies placeholders from its prompt, so there they never count.
     """
 
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "items"
     direction: ClassVar[Direction] = "lower_is_better"
     value_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     types: tuple[str, ...] = TYPES
     min_confidence: float = 0.4
+    count_redacted: bool = False
 
     def __post_init__(self) -> None:
         # TOML gives a list; only a tuple can be hashed
@@ -56,12 +56,12 @@ class Pii:
         if response.text is None:
             return Score(reason=NO_TEXT)
         found = find(response.text, self.types, min_confidence=self.min_confidence)
-        # redaction before storage left its placeholders, and what leaked has leaked all the same
-        found += [
-            Find(match.start(), match.end(), match[1], 1.0)
-            for match in _PLACEHOLDER.finditer(response.text)
-            if match[1] in self.types
-        ]
+        if self.count_redacted and response.lane == LOGGED:
+            found += [
+                Find(match.start(), match.end(), match[1], 1.0)
+                for match in PLACEHOLDER.finditer(response.text)
+                if match[1] in self.types
+            ]
         spans = [Span(start=item.start, end=item.end, label=item.kind) for item in without_overlaps(found)]
         return Score(
             value=float(len(spans)),

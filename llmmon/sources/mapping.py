@@ -23,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from llmmon.errors import BadRowError
+from llmmon.privacy.keys import master_key
 from llmmon.sources import values
 from llmmon.sources.flat_row import FIELDS
 
@@ -52,7 +53,8 @@ _FINE_FRACTION: Final = re.compile(r"(\.\d{6})\d+")
 def compile_mapping(fields: Mapping[str, Any]) -> Callable[[Row, bytes], dict[str, Any]]:
     """Return the function that turns a row and its bytes into llmmon's fields.
 
-    Without ``request_id`` a request is known by the digest of its bytes: the same bytes twice are one request.
+    Without ``request_id`` a request is known by the digest of its bytes, keyed when there is a privacy key: the same
+    bytes twice are one request.
 
     Raises
     ------
@@ -78,7 +80,11 @@ def compile_mapping(fields: Mapping[str, Any]) -> Callable[[Row, bytes], dict[st
         if found.get("error_type") is None:
             found.update((name, get(row)) for name, get in when_ok)
         if "request_id" not in found:
-            found["request_id"] = f"sha256:{hashlib.sha256(raw).hexdigest()[:32]}"
+            master = master_key()
+            if master is None:
+                found["request_id"] = f"sha256:{hashlib.sha256(raw).hexdigest()[:32]}"
+            else:
+                found["request_id"] = f"hmac-sha256:{master.identity(raw)}"
         return found
 
     return apply

@@ -22,6 +22,8 @@ RequestState = Literal["done", "sampled_out", "failed", "expired", "pending"]
 StageState = Literal["done", "failed", "expired"]
 GRID: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """A midnight from which windows are counted."""
+TEXTS_GONE: Final = "its texts were erased"
+"""Why a request that has no texts any more is expired."""
 
 
 @dataclass(frozen=True, slots=True)

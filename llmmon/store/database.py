@@ -20,7 +20,7 @@ from llmmon.store.statements import statement
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _NEXT_STEPS: Final = {  # by SQLSTATE
-    "42501": "; this login needs the role llmmon_writer, or llmmon_analyst to read",
+    "42501": "; this login needs the role llmmon_writer, llmmon_analyst to read, or llmmon_eraser to erase",
     "53100": "; free space where Postgres keeps its data and run this again: nothing of this step was kept",
     "53300": "; raise max_connections of Postgres or run fewer steps at once, then run this again",
     "55P03": "; another step holds the lock, run this again",

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from llmmon.model import LOGGED, Window, last_user_turn
 from llmmon.store.database import fetch
-from llmmon.store.payload import payload_of
+from llmmon.store.payload import payload_of, replay_texts_of
 
 if TYPE_CHECKING:
     import pandas
@@ -63,6 +63,9 @@ def load_frames(connection: Connection, deployment: str, span: Window, *, sample
     weights = 1 / scores["probability"].astype(float)
     scores = scores.drop(columns="probability").assign(weight=weights.where(~everything.loc[scores.index], 1.0))
     responses = _frame(connection, "frames/responses", place)
+    answers = [replay_texts_of(row.content, row).response_text for row in responses.itertuples(index=False)]
+    responses["text"] = _objects(answers, responses.index)
+    responses = responses.drop(columns=["content", "key_id", "wrapped_key", "user_ref"])
     responses = responses.assign(weight=1 / responses.pop("probability").astype(float))
     return Frames(
         requests=requests,
@@ -112,8 +115,8 @@ _COLUMNS: Final = {
     "frames/scores": re.findall(r"\w+", "request_key lane variant repeat scorer value label reason probability change"),
     "frames/responses": re.findall(
         r"\w+",
-        "request_key lane variant repeat text reason ttft_ms latency_ms n_output_tokens mean_logprob "
-        "logged_mean_logprob probability change",
+        "request_key lane variant repeat reason ttft_ms latency_ms n_output_tokens mean_logprob logged_mean_logprob "
+        "probability change content key_id wrapped_key user_ref",
     ),
 }
 """Columns of an empty result, which has no row to name them."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from operator import attrgetter
@@ -28,19 +28,21 @@ from llmmon.store import audit
 from llmmon.store.copy_text import binary, copy_binary, copy_lines, text
 from llmmon.store.coverage import lock_accounts
 from llmmon.store.database import Database, execute, fetch, in_one_transaction
-from llmmon.store.payload import make_subject_keys, subject_keys
+from llmmon.store.payload import SubjectKey, make_subject_keys, subject_keys
 from llmmon.store.stored_request import StoredRequest, fact_lines, payload_tuples, stored
+from llmmon.store.subject import last_erasures
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that could not become a request log: its bytes, where it stands, and why."""
+    """A row that could not become a request log: its bytes, where it stands, why, and whose it is where known."""
 
     raw: bytes
     file: str
     offset: int
     code: str
     reason: str
+    user_ref: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,6 +131,7 @@ def _load(database: Database, batch: Batch) -> Loaded | None:
             "n_dirty_windows": n_dirty,
             "n_from_quarantine": _resolve(connection, batch, batch_id),
             "redacted": _redacted(rows),
+            "n_of_erased": sum(not row.content for row in rows),
             "root": None if root is None else root.hex(),
         }
         _tell(connection, batch, "batch.loaded", batch_id, detail)
@@ -175,9 +178,7 @@ def _store(connection: Connection, batch: Batch, batch_id: int) -> tuple[list[St
     copy_lines(connection, "staging/copy", lines)
     numbered = fetch(connection, "staging/identify", {"source": batch.source})
     keys = {row.request_id: int(row.request_key) for row in numbered}
-    subjects = make_subject_keys(
-        connection, {request.user_ref for request in batch.requests if request.user_ref and request.request_id in keys}
-    )
+    key_of = _subject_keys(connection, [request for request in batch.requests if request.request_id in keys])
     rows: list[StoredRequest] = []
     known: list[RequestLog] = []
     for request in batch.requests:
@@ -185,11 +186,34 @@ def _store(connection: Connection, batch: Batch, batch_id: int) -> tuple[list[St
         if key is None:
             known.append(request)
         else:
-            rows.append(stored(key, request, subjects.get(request.user_ref or "")))
+            rows.append(stored(key, request, key_of(request)))
     rows.sort(key=attrgetter("request_key"))
     copy_lines(connection, "request_log/copy", fact_lines(rows, batch_id))
     copy_binary(connection, "request_payload/copy", payload_tuples(rows))
     return rows, known
+
+
+def _subject_keys(connection: Connection, requests: Sequence[RequestLog]) -> Callable[[RequestLog], SubjectKey | None]:
+    """Return what the texts of each request are sealed under, making the keys of new subjects.
+
+    A request from before its subject's erasure has a key that was destroyed: its texts are not stored. Who comes back
+    after an erasure is a new subject of the same reference.
+    """
+    fetch(connection, "subject_key/lock_shared")
+    erased = last_erasures(connection, {request.user_ref for request in requests if request.user_ref})
+
+    def is_erased(request: RequestLog) -> bool:
+        last = erased.get(request.user_ref or "")
+        return last is not None and request.occurred_at <= last.erased_at
+
+    subjects = make_subject_keys(
+        connection, {request.user_ref for request in requests if request.user_ref and not is_erased(request)}
+    )
+    return lambda request: (
+        SubjectKey(erased[request.user_ref or ""].key_id, None)
+        if is_erased(request)
+        else subjects.get(request.user_ref or "")
+    )
 
 
 def _mark_dirty(connection: Connection, rows: Sequence[StoredRequest]) -> int:
@@ -221,13 +245,16 @@ def _count_changed(connection: Connection, source: str, known: Sequence[RequestL
     if not known:
         return 0
     wanted = {"source": source, "request_ids": [request.request_id for request in known]}
-    before = {row.request_id: bytes(row.digest) for row in fetch(connection, "request_log/digests", wanted)}
+    before = {row.request_id: row for row in fetch(connection, "request_log/digests", wanted)}
     subjects = subject_keys(connection, {request.user_ref for request in known if request.user_ref})
-    return sum(
-        stored(0, request, subjects.get(request.user_ref or "")).digest != before[request.request_id]
-        for request in known
-        if request.request_id in before
-    )
+    n_changed = 0
+    for request in known:
+        first = before.get(request.request_id)
+        again = stored(0, request, subjects.get(request.user_ref or ""))
+        # what was sealed under a key that is gone cannot be compared
+        if first is not None and first.key_id in (None, again.key_id):
+            n_changed += bytes(first.digest) != again.digest
+    return n_changed
 
 
 def _resolve(connection: Connection, batch: Batch, batch_id: int) -> int:
@@ -293,7 +320,8 @@ def _bad_lines(batch: Batch, batch_id: int) -> Iterator[str]:
         raw = row.raw if master is None else master.seal_quarantine(row.raw)
         digest = hashlib.sha256(raw).digest()
         columns = (str(batch_id), text(batch.source), text(row.file), str(row.offset), row.code, text(row.reason))
-        yield "\t".join((*columns, binary(raw), binary(digest), "f\n" if master is None else "t\n"))
+        sealed = "f" if master is None else "t"
+        yield "\t".join((*columns, binary(raw), binary(digest), sealed, f"{text(row.user_ref)}\n"))
 
 
 def _json(value: Json) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 
 from llmmon.model import ReplayItem, RequestLog, Response, Sample, Window
 from llmmon.store.database import execute, fetch
+from llmmon.store.payload import ReplayTexts, SubjectKey, keys_of_requests, replay_texts_of, sealed
 from llmmon.store.request_log import request_log
 
 ReplayKey = tuple[int, str, str, int]
@@ -68,9 +69,10 @@ def replay_states(connection: Connection, deployment: str, window: Window) -> di
     }
 
 
-def window_responses(connection: Connection, deployment: str, window: Window) -> Sequence[Row[Any]]:
-    """Return every replayed response of the window: the columns of ``response`` and the sample's ``probability``."""
-    return fetch(connection, "response/window", _place(deployment, window))
+def window_responses(connection: Connection, deployment: str, window: Window) -> list[tuple[Row[Any], ReplayTexts]]:
+    """Return every replayed response of the window, its facts with the sample's ``probability``, and its texts."""
+    rows = fetch(connection, "response/window", _place(deployment, window))
+    return [(row, replay_texts_of(row.content, row)) for row in rows]
 
 
 def keep_responses(
@@ -87,9 +89,11 @@ def keep_responses(
     provenance_of : mapping
         ``provenance_id`` by the response's ``model_revision``.
     """
+    keys = keys_of_requests(connection, window, {response.item.request_key for response in responses})
     rows = [
         {
             **_place(deployment, window),
+            **_texts(response, keys.get(response.item.request_key)),
             "sample_id": response.item.sample_id,
             "request_key": response.item.request_key,
             "lane": response.item.lane,
@@ -97,10 +101,6 @@ def keep_responses(
             "repeat": response.item.repeat,
             "state": "failed" if response.text is None else "done",
             "reason": _storable(response.reason),
-            "messages": _json([dataclasses.asdict(turn) for turn in response.item.messages]),
-            "documents": _json([dataclasses.asdict(document) for document in response.item.documents]),
-            "change": _json(response.item.change),
-            "response_text": _storable(response.text),
             "finish_reason": _storable(response.finish_reason),
             "n_input_tokens": response.n_input_tokens,
             "n_output_tokens": response.n_output_tokens,
@@ -108,9 +108,6 @@ def keep_responses(
             "latency_ms": response.latency_ms,
             "mean_logprob": response.mean_logprob,
             "logged_mean_logprob": response.logged_mean_logprob,
-            "detail": _json(
-                {**response.detail, "cleaned": True} if _is_cleaned(response.text) else dict(response.detail)
-            ),
             "provenance_id": provenance_of[response.model_revision],
         }
         for response in responses
@@ -121,6 +118,27 @@ def keep_responses(
         "response/keep",
         sorted(rows, key=lambda row: (row["sample_id"], row["lane"], row["variant"], row["repeat"])),
     )
+
+
+def _texts(response: Response, key: SubjectKey | None) -> dict[str, Any]:
+    """Return the columns that texts go to, and those that they are kept out of."""
+    item, change, detail = response.item, dict(response.item.change), dict(response.detail)
+    texts = {
+        "messages": [dataclasses.asdict(turn) for turn in item.messages],
+        "documents": [dataclasses.asdict(document) for document in item.documents],
+        "response_text": response.text,
+        "terms": change.pop("terms", ()),
+        "told": detail.pop("told", None),
+    }
+    if _is_cleaned(response.text):
+        detail["cleaned"] = True
+    return {
+        "key_id": None if key is None else key.key_id,
+        "content": sealed(_json(texts).encode(), key),
+        "response_characters": None if response.text is None else len(response.text),
+        "change": _json(change),
+        "detail": _json(detail),
+    }
 
 
 def _place(deployment: str, window: Window) -> dict[str, Any]:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from llmmon.model import LOGGED, Document, Message, Scorable, Score, Window
+from llmmon.model import LOGGED, Scorable, Score, Window
 from llmmon.store.database import execute, fetch
-from llmmon.store.payload import payload_of
+from llmmon.store.payload import keys_of_requests, payload_of, replay_texts_of, sealed
 
 _BEGINNING: Final = (datetime(1, 1, 1, tzinfo=UTC), -1)
 Page = tuple[datetime, int]
 """Where a page of logged responses ended: event time and request key."""
+
+
+class LoggedResponse(NamedTuple):
+    """A logged response to be judged; `is_gone`: its texts were erased or removed, there is nothing to judge."""
+
+    response: Scorable
+    is_sampled: bool
+    is_gone: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,8 +41,8 @@ class Judgement:
 
 def logged_responses(
     connection: Connection, deployment: str, window: Window, *, lanes: Sequence[str], after: Page | None, limit: int
-) -> tuple[list[tuple[Scorable, bool]], Page | None]:
-    """Return a page of logged responses, each with whether its request is sampled, and where the page ended.
+) -> tuple[list[LoggedResponse], Page | None]:
+    """Return a page of logged responses and where the page ended.
 
     Parameters
     ----------
@@ -67,30 +76,35 @@ def logged_responses(
             reference_answer=payload.reference_answer,
             mean_logprob=row.logged_mean_logprob,
         )
-        page.append((logged, bool(row.is_sampled)))
+        page.append(LoggedResponse(logged, bool(row.is_sampled), payload.is_gone))
     return page, (rows[-1].occurred_at, rows[-1].request_key) if rows else None
 
 
 def replayed_responses(
     connection: Connection, deployment: str, window: Window, *, lanes: Sequence[str]
 ) -> Iterator[Scorable]:
-    """Yield the replayed responses of some lanes, each with the other answers to the same input on its lane."""
+    """Yield the replayed responses of some lanes, each with the other answers to the same input on its lane.
+
+    Responses whose texts were erased are left out.
+    """
     place = {"deployment": deployment, "start": window.start, "end": window.end, "lanes": list(lanes)}
     rows = fetch(connection, "score/replayed_responses", place)
-    inputs = [json.dumps([row.sample_id, row.lane, row.messages, row.documents], sort_keys=True) for row in rows]
-    answers: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for index, (row, key) in enumerate(zip(rows, inputs, strict=True)):
-        if row.response_text is not None:
-            answers[key].append((index, row.response_text))
-    for index, (row, key) in enumerate(zip(rows, inputs, strict=True)):
+    opened = ((row, replay_texts_of(row.replay, row)) for row in rows)
+    readable = [(row, texts) for row, texts in opened if not texts.is_gone]
+    inputs = [(row.sample_id, row.lane, texts.messages, texts.documents) for row, texts in readable]
+    answers: dict[tuple[object, ...], list[tuple[int, str]]] = defaultdict(list)
+    for index, ((_, texts), key) in enumerate(zip(readable, inputs, strict=True)):
+        if texts.response_text is not None:
+            answers[key].append((index, texts.response_text))
+    for index, ((row, texts), key) in enumerate(zip(readable, inputs, strict=True)):
         yield Scorable(
             request_key=row.request_key,
             lane=row.lane,
             variant=row.variant,
             repeat=row.repeat,
-            messages=_messages(row.messages),
-            documents=_documents(row.documents),
-            text=row.response_text,
+            messages=texts.messages,
+            documents=texts.documents,
+            text=texts.response_text,
             reference_answer=payload_of(row).reference_answer,
             siblings=tuple(text for other, text in answers[key] if other != index),
             mean_logprob=row.mean_logprob,
@@ -99,8 +113,14 @@ def replayed_responses(
 
 def keep_scores(connection: Connection, deployment: str, window: Window, judgements: Sequence[Judgement]) -> int:
     """Write judgements and return how many are new or different; a judgement that stays the same is not touched."""
-    rows = [
-        {
+    keys = keys_of_requests(connection, window, {item.response.request_key for item in judgements})
+    rows = []
+    # every writer takes the rows in the same order, so that two runs of one window wait instead of deadlocking
+    for item in sorted(judgements, key=_identity):
+        key = keys.get(item.response.request_key)
+        # scorers may quote what they judged
+        evidence = sealed(json.dumps(dict(item.score.evidence), sort_keys=True, allow_nan=False).encode(), key)
+        row = {
             "request_key": item.response.request_key,
             "lane": item.response.lane,
             "variant": item.response.variant,
@@ -110,12 +130,11 @@ def keep_scores(connection: Connection, deployment: str, window: Window, judgeme
             "label": item.score.label,
             "reason": item.score.reason,
             "spans": [asdict(span) for span in item.score.spans],
-            "evidence": dict(item.score.evidence),
+            "key_id": None if key is None else key.key_id,
+            "evidence": base64.b64encode(evidence).decode(),
             "provenance_id": item.provenance_id,
         }
-        # every writer takes the rows in the same order, so that two runs of one window wait instead of deadlocking
-        for item in sorted(judgements, key=_identity)
-    ]
+        rows.append(row)
     if not rows:
         return 0
     place = {"deployment": deployment, "start": window.start}
@@ -124,11 +143,3 @@ def keep_scores(connection: Connection, deployment: str, window: Window, judgeme
 
 def _identity(item: Judgement) -> tuple[int, str, str, int, str]:
     return item.response.request_key, item.response.lane, item.response.variant, item.response.repeat, item.scorer
-
-
-def _messages(turns: Sequence[Any]) -> tuple[Message, ...]:
-    return tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns)
-
-
-def _documents(documents: Sequence[Any]) -> tuple[Document, ...]:
-    return tuple(Document(content=item["content"], document_id=item.get("document_id")) for item in documents)

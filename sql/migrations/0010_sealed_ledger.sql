@@ -183,12 +183,12 @@ BEGIN
   RETURN after - before;
 END $$;
 
--- Logins may now also be members of the new roles.
+-- Logins can be made members of every group role but the owner.
 CREATE OR REPLACE FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF member_of NOT IN ('llmmon_writer', 'llmmon_analyst', 'llmmon_auditor', 'llmmon_sealer', 'llmmon_anchorer',
-                       'llmmon_eraser') THEN
+  IF member_of = 'llmmon_owner'
+     OR member_of NOT IN (SELECT rolname FROM pg_roles WHERE rolname LIKE 'llmmon\_%' AND NOT rolcanlogin) THEN
     RAISE EXCEPTION '% is not a role that logins are given', member_of USING ERRCODE = 'invalid_parameter_value';
   END IF;
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = login_name) THEN

@@ -59,7 +59,7 @@ FINAL_TABLES = {
     "requests": "SELECT request_id, occurred_at, digest FROM llmmon.request_log",
     "samples": "SELECT request_id, stratum, probability FROM llmmon.sample "
     "JOIN llmmon.request_identity USING (request_key)",
-    "responses": "SELECT request_id, lane, variant, repeat, state, response_text FROM llmmon.response "
+    "responses": "SELECT request_id, lane, variant, repeat, state, encode(content, 'escape') FROM llmmon.response "
     "JOIN llmmon.request_identity USING (request_key)",
     "scores": "SELECT request_id, lane, variant, repeat, scorer, value FROM llmmon.score "
     "JOIN llmmon.request_identity USING (request_key)",

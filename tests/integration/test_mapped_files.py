@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 from pathlib import Path
 
@@ -119,6 +120,28 @@ source = "mine"
     assert {first.ttft_ms, second.ttft_ms} == {250.0, 500.0}
     assert first.request_id.startswith("sha256:")
     assert first.request_id != second.request_id
+
+
+def test_without_an_id_a_line_is_known_by_a_keyed_digest_once_there_is_a_key(database, config, jsonl, monkeypatch):
+    """A plain digest would outlive an erasure and let anybody confirm a guess at the text."""
+    monkeypatch.setenv("LLMMON_PRIVACY_KEY", "a key for tests, long enough")
+    fields = """
+[sources.mine.read]
+type = "mapped_jsonl"
+path = "${here}/*.jsonl"
+fields = {occurred_at = {path = "at", unit = "ms"}, model = "m", prompt = "ask", response_text = "say"}
+[sources.mine.gate]
+max_bad_fraction = 1.0
+[deployments.m1]
+source = "mine"
+"""
+    row = {"at": 1687842000000, "m": "m1", "ask": "a", "say": "b"}
+    path = jsonl([row, row])
+    result = ingest_source(database, config(fields), "mine")
+    assert (result.n_new, result.n_dup) == (1, 1)
+    (found,) = requests(database, deployment="m1")
+    assert found.request_id.startswith("hmac-sha256:")
+    assert hashlib.sha256(path.read_bytes().splitlines()[0]).hexdigest()[:32] not in found.request_id
 
 
 def test_numbers_out_of_reach_are_quarantined(database, config, jsonl):

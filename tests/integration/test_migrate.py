@@ -9,6 +9,7 @@ import pytest
 from llmmon.errors import SchemaVersionError, StoreUnavailableError
 from llmmon.store.database import Database
 from llmmon.store.migrate import check_schema, current_revision, scripts, upgrade
+from llmmon.store.payload import replay_texts_of
 
 
 def test_a_migrated_database_has_the_schema_that_the_code_expects(database):
@@ -52,3 +53,47 @@ def test_an_unreachable_server_is_named_without_its_password():
     with pytest.raises(StoreUnavailableError, match=r"127\.0\.0\.1:1/") as caught:
         upgrade("postgresql://someone:secret@127.0.0.1:1/llmmon")
     assert "secret" not in str(caught.value)
+
+
+def test_texts_of_older_replays_move_over_and_those_of_subjects_go(make_database):
+    """SQL cannot seal: at 0009 a stranger's replay is kept as it was, and Ann's loses its texts, not its facts."""
+    url = make_database(None)
+    upgrade(url, "0009")
+    database = Database(url)
+    at = "'2023-06-27T05:00Z'"
+    with database.transaction() as connection:
+        for statement in (
+            "SELECT llmmon.ensure_day_partition('2023-06-27')",
+            "INSERT INTO llmmon.request_identity (source, request_id, occurred_at)"
+            f" VALUES ('logs', 'ann', {at}), ('logs', 'stranger', {at})",
+            "INSERT INTO llmmon.request_payload (request_key, occurred_at, key_id, content)"
+            f" VALUES (1, {at}, 7, ''), (2, {at}, NULL, '{{}}')",
+            "INSERT INTO llmmon.provenance (digest, kind, plugin, parameters, code_version, config_digest)"
+            " VALUES ('', 'k', 'p', '{}', '', '')",
+            "INSERT INTO llmmon.sample (request_key, deployment, window_start, window_end, stratum, probability, seed)"
+            f" SELECT key, 'd', {at}, {at}, '', 1, 0 FROM generate_series(1, 2) AS key",
+            "INSERT INTO llmmon.response (sample_id, request_key, deployment, window_start, lane, variant, repeat,"
+            " state, messages, change, response_text, detail, provenance_id)"
+            f" SELECT key, key, 'd', {at}, 'a', 'typo', 0, 'done', '[{{\"role\": \"user\", \"content\": \"hi\"}}]',"
+            ' \'{"rule": "typo", "terms": [{"from": "hi"}]}\', \'ho\', \'{"told": "x", "n": 1}\', 1'
+            " FROM generate_series(1, 2) AS key",
+            "INSERT INTO llmmon.score (request_key, deployment, window_start, lane, variant, repeat, scorer, value,"
+            f" evidence, provenance_id) SELECT key, 'd', {at}, 'a', 'typo', 0, 's', 1, '{{\"q\": \"ho\"}}', 1"
+            " FROM generate_series(1, 2) AS key",
+        ):
+            connection.exec_driver_sql(statement)
+    upgrade(url)
+    with database.transaction() as connection:
+        replays = connection.exec_driver_sql(
+            "SELECT *, NULL AS wrapped_key, NULL AS user_ref FROM llmmon.response ORDER BY request_key"
+        ).all()
+        texts = [replay_texts_of(row.content, row) for row in replays]
+        evidence = connection.exec_driver_sql("SELECT key_id, evidence FROM llmmon.score ORDER BY request_key").all()
+    assert [(row.key_id, row.response_characters, row.change, row.detail) for row in replays] == [
+        (7, 2, {"rule": "typo"}, {"n": 1}),
+        (None, 2, {"rule": "typo"}, {"n": 1}),
+    ]
+    assert texts[0].is_gone
+    assert (texts[1].messages[0].content, texts[1].response_text) == ("hi", "ho")
+    assert (texts[1].terms, texts[1].told) == (({"from": "hi"},), "x")
+    assert [(row.key_id, bytes(row.evidence)) for row in evidence] == [(7, b""), (None, b'{"q": "ho"}')]

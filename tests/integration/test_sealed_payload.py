@@ -115,7 +115,7 @@ def test_a_repeated_request_is_told_from_a_changed_one(loaded, config, jsonl, li
 
 
 def test_personal_data_is_replaced_before_it_is_stored(database, config, jsonl, line, monkeypatch):
-    """The store has the type and the count, the audit trail the sum, and the leakage scorer still finds it."""
+    """The store has the type and the count, the audit trail the sum, and the leakage scorer counts it when told."""
     monkeypatch.setenv("LLMMON_PRIVACY_KEY", "a key for tests, long enough")
     leaking = line(1)
     leaking["response"]["choices"][0]["message"]["content"] = "Write to ann@example.com or bob@example.com"
@@ -137,4 +137,5 @@ def test_personal_data_is_replaced_before_it_is_stored(database, config, jsonl, 
         documents=(),
         text=redacted.response_text,
     )
-    assert Pii().score(response).value == 2
+    assert Pii().score(response).value == 0
+    assert Pii(count_redacted=True).score(response).value == 2

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from llmmon.model import Message, last_user_turn
+from llmmon.model import last_user_turn
 from llmmon.store.database import fetch
-from llmmon.store.payload import Payload, payload_of
+from llmmon.store.payload import Payload, payload_of, replay_texts_of
 from llmmon_airflow.web.reading import reading
 from llmmon_airflow.web.streams import Stream, streams_of
 
@@ -17,6 +17,7 @@ PAGE = 50
 N_REQUESTS = 10
 N_WINDOWS = 48
 LONGEST_TEXT = 20_000
+_ERASED = "its subject was erased"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +131,7 @@ def _exhibits(connection: Connection, alert: Any) -> list[Exhibit]:
 def _logged(request: Any, payload: Payload, scores: Mapping[tuple[Any, ...], list[Any]]) -> Answer:
     why = f"the request failed: {request.error_type or 'no cause was logged'}"
     if request.key_id is not None and request.wrapped_key is None:
-        why = "its subject was erased"
+        why = _ERASED
     return Answer(
         lane="logged",
         variant="as_logged",
@@ -151,14 +152,14 @@ def _logged(request: Any, payload: Payload, scores: Mapping[tuple[Any, ...], lis
 
 
 def _replayed(row: Any, logged: Payload, scores: Mapping[tuple[Any, ...], list[Any]]) -> Answer:
-    turns = tuple(Message(role=turn["role"], content=turn["content"]) for turn in row.messages)
+    texts = replay_texts_of(row.content, row)
     return Answer(
         lane=row.lane,
         variant=row.variant,
         repeat=row.repeat,
-        text=row.response_text,
+        text=None if texts.response_text is None else texts.response_text[:LONGEST_TEXT],
         n_characters=row.n_characters,
-        reason=row.reason,
+        reason=_ERASED if texts.is_gone else row.reason,
         facts={
             "latency_ms": row.latency_ms,
             "n_output_tokens": row.n_output_tokens,
@@ -166,8 +167,8 @@ def _replayed(row: Any, logged: Payload, scores: Mapping[tuple[Any, ...], list[A
             "mean_logprob": row.mean_logprob,
             "logged_mean_logprob": row.logged_mean_logprob,
         },
-        change=row.change,
-        prompt=None if turns == logged.messages else last_user_turn(turns) or "",
+        change={**row.change, "terms": texts.terms} if texts.terms else row.change,
+        prompt=None if texts.messages == logged.messages else last_user_turn(texts.messages) or "",
         scores=scores.get((row.request_key, row.lane, row.variant, row.repeat), []),
     )
 

@@ -52,8 +52,7 @@ WITH names (oid, role) AS (
                           CASE WHEN rolsuper THEN 'superuser' END, CASE WHEN rolcreaterole THEN 'makes roles' END,
                           CASE WHEN rolcreatedb THEN 'makes databases' END, CASE WHEN rolbypassrls THEN 'bypasses rls' END))
     FROM pg_catalog.pg_roles
-   WHERE rolname IN ('llmmon_owner', 'llmmon_writer', 'llmmon_analyst', 'llmmon_auditor', 'llmmon_sealer', 'llmmon_anchorer',
-                   'llmmon_eraser')
+   WHERE rolname LIKE 'llmmon\_%%' AND NOT rolcanlogin
 )
 SELECT line
   FROM listed

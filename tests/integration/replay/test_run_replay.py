@@ -77,10 +77,10 @@ def rows(database):
                 row.repeat,
                 row.state,
                 row.reason,
-                row.response_text,
+                texts.response_text,
                 row.mean_logprob,
             )
-            for row in window_responses(connection, "assistant", WINDOW)
+            for row, texts in window_responses(connection, "assistant", WINDOW)
         ]
 
 
@@ -129,10 +129,11 @@ def test_a_window_is_replayed_on_every_variant_and_closed(database, setting):
     }
     assert all(row[4] == "done" for row in stored)
     with database.transaction() as connection:
-        swapped = [row for row in window_responses(connection, "assistant", WINDOW) if row.variant == "attribute_swap"]
+        found = window_responses(connection, "assistant", WINDOW)
+        swapped = [texts for row, texts in found if row.variant == "attribute_swap"]
         made = connection.exec_driver_sql("SELECT plugin, model_revision, parameters FROM llmmon.provenance").all()
-    assert swapped[0].messages == [{"role": "user", "content": "Was the grandson comfortable using the phone?"}]
-    assert swapped[0].change["terms"] == [{"rule": "kinship", "from": "grandfather", "to": "grandson"}]
+    assert [turn.content for turn in swapped[0].messages] == ["Was the grandson comfortable using the phone?"]
+    assert swapped[0].terms == ({"rule": "kinship", "from": "grandfather", "to": "grandson"},)
     assert [(row.plugin, row.model_revision[:7], row.parameters["max_new_tokens"]) for row in made] == [
         ("transformers", "sha256:", 6)
     ]

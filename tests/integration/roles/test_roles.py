@@ -113,7 +113,7 @@ def test_the_auditor_runs_every_file_and_every_view(auditor: Database) -> None:
         "SET ROLE llmmon_writer",
         "SELECT content FROM llmmon.request_payload",
         "SELECT wrapped_key FROM llmmon.subject_key",
-        "SELECT response_text FROM llmmon.response",
+        "SELECT content FROM llmmon.response",
         "SELECT evidence FROM llmmon.score",
         "SELECT raw FROM llmmon.quarantine",
         "SELECT snapshot FROM llmmon.report",

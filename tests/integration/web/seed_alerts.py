@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -59,6 +60,12 @@ def requests(connection: Connection) -> list[int]:
     return keys
 
 
+def texts(messages: list[dict[str, str]], answer: str | None) -> dict[str, Any]:
+    """Return the columns of a replay that hold its texts, not sealed."""
+    content = json.dumps({"messages": messages, "response_text": answer}).encode()
+    return {"content": content, "response_characters": None if answer is None else len(answer)}
+
+
 def replays(connection: Connection, keys: list[int], backend: int) -> None:
     for i, key in enumerate(keys[:2]):
         sample = connection.exec_driver_sql(
@@ -96,9 +103,8 @@ def replays(connection: Connection, keys: list[int], backend: int) -> None:
                     "lane": "reference",
                     "variant": "as_logged",
                     "repeat": 0,
-                    "messages": same,
                     "change": {},
-                    "response_text": "17077 is a prime number: no prime up to its square root divides it. [Yes]",
+                    **texts(same, "17077 is a prime number: no prime up to its square root divides it. [Yes]"),
                 },
                 {
                     **where,
@@ -106,9 +112,8 @@ def replays(connection: Connection, keys: list[int], backend: int) -> None:
                     "lane": "reference",
                     "variant": "typo",
                     "repeat": 0,
-                    "messages": [{"role": "user", "content": "Is 17077 a prmie numbr? " + HOSTILE}],
                     "change": {"rule": "typo", "n_edits": 2},
-                    "response_text": HOSTILE,
+                    **texts([{"role": "user", "content": "Is 17077 a prmie numbr? " + HOSTILE}], HOSTILE),
                 },
                 {
                     **where,
@@ -116,9 +121,8 @@ def replays(connection: Connection, keys: list[int], backend: int) -> None:
                     "lane": "serving",
                     "variant": "as_logged",
                     "repeat": 0,
-                    "messages": same,
                     "change": {},
-                    "response_text": None,
+                    **texts(same, None),
                 },
             ],
         )

@@ -20,7 +20,7 @@ def test_a_pseudonym_is_the_same_for_the_same_user_and_key_only():
 
 def test_the_pseudonym_is_the_published_hmac():
     """RFC 4231, test case 2, cut to 128 bits."""
-    key = MasterKey(pseudonym_key=b"Jefe", wrapping_key=b"", quarantine_key=b"")
+    key = MasterKey(pseudonym_key=b"Jefe", wrapping_key=b"", quarantine_key=b"", identity_key=b"")
     assert key.pseudonym("what do ya want for nothing?") == "5bdcc146bf60754e6a042426089575c7"
 
 

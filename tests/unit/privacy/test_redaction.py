@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -38,7 +39,7 @@ def redactor(**changes):
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_every_type_is_found_in_every_text(request_log, kind):
-    """Prompt, answer, document, reference answer, parameters, groups and tags; the count says how often."""
+    """Prompt, answer, document, reference answer, parameters, groups, tags and errors; the count says how often."""
     secret = PIECES[kind]
     found = redactor().redact(
         request_log(
@@ -49,10 +50,12 @@ def test_every_type_is_found_in_every_text(request_log, kind):
             parameters={"stop": [f"x {secret} y"], "n": 1},
             groups={"who": secret},
             tags={"note": f"a {secret} b"},
+            finish_reason=f"stop {secret}",
+            error_type=f"unknown user {secret}",
         )
     )
     assert secret not in repr(found)
-    assert found.redacted == {kind: 7}
+    assert found.redacted == {kind: 9}
     assert found.messages[0].content == f"My data: <{kind}> is it"
     assert found.parameters["n"] == 1
 
@@ -107,6 +110,69 @@ def test_without_a_key_nothing_is_redacted_and_nothing_is_read(monkeypatch):
     with pytest.raises(ConfigError, match="LLMMON_PRIVACY_KEY is not set"):
         redactor()
     assert not redactor(redact=[]).is_on
+
+
+DISGUISED = {
+    "full-width digits": "\uff14\uff11\uff11\uff11 1111 1111 1111",
+    "Arabic digits": "\u0664\u0661\u0661\u0661 1111 1111 1111",
+    "an invisible space": "4111\u200b1111\u200b1111\u200b1111",
+    "a soft hyphen": "41\u00ad11 1111 1111 1111",
+    "a no-break space": "4111\u00a01111\u00a01111\u00a01111",
+    "another hyphen": "4111\u20111111\u20121111\u20131111",
+}
+
+
+@pytest.mark.parametrize("secret", DISGUISED.values(), ids=DISGUISED)
+def test_disguise_does_not_hide_a_number(request_log, secret):
+    """The whole disguised stretch goes and what stands around it stays, also under patterns of one's own."""
+    text = f"caf\u00e9 \U0001f600 {secret}\u3002 \uff21\uff22"
+    assert redactor().redact(request_log(response_text=text)).response_text == text.replace(secret, "<CREDIT_CARD>")
+    own = redactor(redact=[], patterns={"CARD": r"4111[ -]?1111[ -]?1111[ -]?1111"})
+    assert own.redact(request_log(response_text=text)).response_text == text.replace(secret, "<CARD>")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("my card 2223003122003222 expired", "CREDIT_CARD"),
+        ("Visa 4064557646766436702", "CREDIT_CARD"),
+        ("Maestro 501864667909", "CREDIT_CARD"),
+        ("pay to gb42nawi04454264788619 please", "IBAN_CODE"),
+        ("They're not answering at 71-33-52-22", "PHONE_NUMBER"),
+        ("call 699 956 915 tomorrow", "PHONE_NUMBER"),
+        ("write to +447700 921 916", "PHONE_NUMBER"),
+        ("fax 001-846-853-9089x92556", "PHONE_NUMBER"),
+    ],
+)
+def test_reaches_further_than_presidio(text, kind):
+    """Long card numbers, small letters, and telephone numbers of any country beside a word that says so."""
+    assert [item.kind for item in find(text, [kind], min_confidence=0.4)][:1] == [kind]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4064557646766436703",
+        "5018646679091",
+        "gb42nawi44542647886189",
+        "71-33-52-22 = -36",
+        "x+447700921916",
+        "1992-11-12 07:04",
+    ],
+)
+def test_and_no_further(text):
+    """A wrong check digit, arithmetic and a time are nobody's data."""
+    assert find(text, TYPES, min_confidence=0.4) == []
+
+
+def test_a_pattern_that_takes_too_long_stops_the_row_and_not_the_loader(request_log):
+    """A pattern that backtracks for ever is given a second for a text; the row is quarantined, not stored."""
+    slow = redactor(redact=[], patterns={"SLOW": r"(a|aa)+$"})
+    started = time.monotonic()
+    with pytest.raises(BadRowError) as caught:
+        slow.redact(request_log(response_text="a" * 50 + "b"))
+    assert caught.value.code == "redaction_failed"
+    assert time.monotonic() - started < 5
 
 
 def test_a_row_that_cannot_be_looked_through_is_refused(request_log):

@@ -176,6 +176,14 @@ def test_pii_finds_patterns_without_network_or_copy(monkeypatch: pytest.MonkeyPa
     assert Pii().score(answer("16451 / 97 = 169.5155, and 16883 is prime.")).value == 0
 
 
+def test_placeholders_are_nobodys_data_unless_a_logged_answer_leaked_them() -> None:
+    """A replay copies them from its prompt; the names of one's own types are no data either."""
+    text = "Ask <EMPLOYEE_ID> or <EMAIL_ADDRESS>, or ada@example.com"
+    assert Pii().score(answer(text)).value == 1
+    assert Pii(count_redacted=True).score(answer(text)).value == 2
+    assert Pii(count_redacted=True).score(answer(text, lane="serving")).value == 1
+
+
 def test_length_counts_words_and_zero() -> None:
     """Hyphens, apostrophes and decimals do not split words; an empty answer has no words, which is a number."""
     assert Length().score(answer("It's a well-known 3.5 percent, isn't it?")).value == 7

@@ -1,0 +1,142 @@
+"""Everything that is kept of one subject, and its erasure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row
+
+from llmmon.errors import UnknownSubjectError
+from llmmon.model import Json
+from llmmon.store.database import execute, fetch
+from llmmon.store.payload import opened
+
+_PAGE: Final = 500
+_BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
+_NOT_FOR_EXPORT: Final = {"content", "evidence", "key_id", "wrapped_key", "digest", "provenance_id"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Erasure:
+    """The end of a subject's key.
+
+    Parameters
+    ----------
+    key_id : int
+        The key that was destroyed.
+    n_requests, n_responses, n_scores : int
+        Rows whose texts nobody can read any more.
+    n_quarantined : int
+        Quarantined rows that were removed.
+    """
+
+    erasure_id: int
+    user_ref: str
+    key_id: int
+    n_requests: int
+    n_responses: int
+    n_scores: int
+    n_quarantined: int
+    erased_at: datetime
+
+
+def erase(connection: Connection, user_ref: str, *, because: str, erased_by: str) -> Erasure:
+    """Destroy the key of a subject, remove its quarantined rows, and keep that this was done.
+
+    Loaders that are under way end first. Digests and roots of batches do not change.
+
+    Raises
+    ------
+    UnknownSubjectError
+        When the subject has no key: it was never seen, or was erased before.
+    """
+    fetch(connection, "subject_key/lock")
+    destroyed = fetch(connection, "subject_key/destroy", {"user_ref": user_ref})
+    if not destroyed:
+        raise _unknown(connection, user_ref)
+    key_id = destroyed[0].key_id
+    done = {
+        "user_ref": user_ref,
+        "key_id": key_id,
+        "n_quarantined": execute(connection, "quarantine/forget_subject", {"user_ref": user_ref}),
+        **fetch(connection, "subject_erasure/count", {"key_id": key_id})[0]._mapping,
+    }
+    (kept,) = fetch(connection, "subject_erasure/keep", {**done, "because": because, "erased_by": erased_by})
+    return Erasure(**done, **kept._mapping)
+
+
+def last_erasures(connection: Connection, user_refs: Collection[str]) -> Mapping[str, Row[Any]]:
+    """Return by subject the key_id and the time of its last erasure; subjects that were never erased lack."""
+    if not user_refs:
+        return {}
+    rows = fetch(connection, "subject_erasure/find", {"user_refs": sorted(user_refs)})
+    return {row.user_ref: row for row in rows}
+
+
+def subject_requests(connection: Connection, user_ref: str) -> Iterator[Json]:
+    """Yield the requests of a subject, oldest first, each with its texts, its replays, its scores and its alerts.
+
+    Raises
+    ------
+    UnknownSubjectError
+        When there are none.
+    SealError
+        When ``LLMMON_PRIVACY_KEY`` is missing or another one.
+    """
+    after: tuple[datetime, int] = (_BEGINNING, -1)
+    while True:
+        place = {"user_ref": user_ref, "after_at": after[0], "after_key": after[1], "limit": _PAGE}
+        rows = fetch(connection, "subject/requests", place)
+        if not rows:
+            break
+        keys = {"request_keys": [row.request_key for row in rows]}
+        replays = _by_request(fetch(connection, "subject/responses", keys))
+        scores = _by_request(fetch(connection, "subject/scores", keys))
+        alerts: dict[int, list[int]] = defaultdict(list)
+        for alert in fetch(connection, "subject/alerts", keys):
+            for key in alert.request_keys:
+                alerts[key].append(alert.alert_id)
+        for row in rows:
+            yield {
+                **_facts(row),
+                **_texts(row.content, row),
+                "replays": [{**_facts(item), **_texts(item.content, item)} for item in replays[row.request_key]],
+                "scores": [
+                    {**_facts(item), "evidence": _texts(item.evidence, item)} for item in scores[row.request_key]
+                ],
+                "alerts": alerts[row.request_key],
+            }
+        after = (rows[-1].occurred_at, rows[-1].request_key)
+    if after[1] == -1:
+        raise _unknown(connection, user_ref)
+
+
+def _unknown(connection: Connection, user_ref: str) -> UnknownSubjectError:
+    before = last_erasures(connection, [user_ref]).get(user_ref)
+    if before is not None:
+        return UnknownSubjectError(f"{user_ref}: erased already, at {before.erased_at:%Y-%m-%d %H:%M} UTC")
+    return UnknownSubjectError(
+        f"{user_ref}: nothing is kept of this subject; expected a reference as in request_log.user_ref, "
+        "or --user with the user as the log names it, under the LLMMON_PRIVACY_KEY that it was loaded under"
+    )
+
+
+def _by_request(rows: Sequence[Row[Any]]) -> Mapping[int, list[Row[Any]]]:
+    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        found[row.request_key].append(row)
+    return found
+
+
+def _facts(row: Row[Any]) -> dict[str, Any]:
+    return {name: value for name, value in row._mapping.items() if name not in _NOT_FOR_EXPORT}
+
+
+def _texts(content: Any, row: Any) -> dict[str, Any]:
+    found = opened(content, row)
+    return {} if found is None else msgspec.json.decode(found)
