@@ -112,7 +112,8 @@ def finish_replay(database: Database, config: Config, deployment: str, window: W
     """Close the account of the stage: every request of the window is done, failed, pending or sampled out.
 
     A sampled request is done when all its items on all lanes are, failed with the reason of the first item that
-    failed, and pending while an item has not been run. The stage is done unless requests are pending or all failed.
+    failed, and pending while an item has not been run. One whose log withholds its messages counts as sampled out:
+    there is nothing to replay. The stage is done unless requests are pending or all failed.
     """
     with database.transaction() as connection:
         lock_accounts(connection, [deployment], shared=False)
@@ -135,7 +136,10 @@ def finish_replay(database: Database, config: Config, deployment: str, window: W
                 for lane, settings in lanes.items()
                 for item in plan_lane(lane, settings, samples, requests, where=_where(deployment, lane))
             ]
-            tally.update(_request_states(samples, items, states))
+            withheld = {key for key, request in requests.items() if not request.messages}
+            tally["sampled_out", "nothing to replay: no messages are stored"] = len(withheld)
+            replayed = [sample for sample in samples if sample.request_key not in withheld]
+            tally.update(_request_states(replayed, items, states))
         account = _account(tally)
         problem = None
         if account.n_pending:
@@ -143,7 +147,7 @@ def finish_replay(database: Database, config: Config, deployment: str, window: W
         elif account.n_failed and not account.n_done:
             problem = f"all {account.n_failed} replays failed"
         counts = [
-            StageCount(state, n, reason, probability if state == "sampled_out" else None)
+            StageCount(state, n, reason, probability if state == "sampled_out" and not reason else None)
             for (state, reason), n in sorted(tally.items())
             if n
         ]
