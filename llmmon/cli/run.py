@@ -65,6 +65,8 @@ def run(
     if not files:
         config = context.configuration(config_path)
     elif ctx.get_parameter_source("config_path") is ParameterSource.COMMANDLINE:
+        if ctx.get_parameter_source("format_name") is ParameterSource.COMMANDLINE:
+            raise ConfigError("--format: the configuration says what its sources read; leave out --format or --config")
         config = config_reading(context.configuration(config_path), files)
     else:
         config = _config_for(files, format_name, window_hours)

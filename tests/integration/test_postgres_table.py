@@ -131,7 +131,8 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(monkeypatch
     ("changes", "words"),
     [
         ({"columns": {"request_id": "id", "occurred_at": "at"}}, "columns: expected a column for model"),
-        ({"columns": {**COLUMNS, "colour": "c"}}, "no colour; there are"),
+        ({"columns": {**COLUMNS, "colour": "c"}}, "^columns: no colour; there are"),
+        ({"columns": {**COLUMNS, "route": "a..b"}}, "^columns.route: 'a..b' is no path"),
         ({"query": "SELECT 1"}, "either a table or a query"),
         ({"table": ""}, "either a table or a query"),
         ({"key": []}, "key: expected a column"),

@@ -71,11 +71,13 @@ def test_a_file_of_a_built_in_format_needs_no_configuration(tmp_path: Path) -> N
             ["--source", "x", "--format", "mapped_csv"],
             "--format: 'mapped_csv' is none; expected one of langfuse_export,",
         ),
+        (["--source", "x", "--format", "otlp_json", "--config", "dags/llmmon.toml"], "leave out --format or --config"),
         (["--source", "x", "--source", "y"], "--source: several files need --config"),
     ],
 )
-def test_what_cannot_be_meant_is_told(words: list[str], told: str) -> None:
+def test_what_cannot_be_meant_is_told(monkeypatch: pytest.MonkeyPatch, words: list[str], told: str) -> None:
     """Before anything is started."""
+    monkeypatch.chdir(README.parent)
     result = CliRunner().invoke(main, ["run", *words])
     assert result.exit_code == 2
     assert told in result.output
