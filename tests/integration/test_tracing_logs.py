@@ -173,7 +173,10 @@ def test_the_spend_logs_of_litellm_are_read_from_their_table(database, make_data
         ):
             cursor.execute(SPEND_LOG, {**usual, **changes})
     connection.close()
-    settings = load_config(Path(__file__).parents[2] / "docs" / "mappings" / "litellm_spend_logs.toml")
+    mapping = Path(__file__).parents[2] / "docs" / "mappings" / "litellm_spend_logs.toml"
+    checked = CliRunner().invoke(main, ["sources", "check", "litellm", "--rows", "9", "--config", str(mapping)])
+    assert "4 of 4 rows can be read; nothing was stored" in checked.output
+    settings = load_config(mapping)
     first = ingest_source(database, settings, "litellm")
     assert (first.n_in, first.n_new, first.n_bad) == (4, 4, 0)
     with database.transaction() as connection:
