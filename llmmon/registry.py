@@ -73,6 +73,14 @@ class Registry(Generic[T]):
         except KeyError:
             raise UnknownPluginError(f"{self.kind}: no {name!r}; there are: {', '.join(self.names())}") from None
 
+    def required(self, name: str) -> tuple[str, ...]:
+        """Return the parameters without a default of the class called `name`."""
+        return tuple(
+            field.name
+            for field in dataclasses.fields(self.get(name))  # type: ignore[arg-type]
+            if field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        )
+
     def create(self, name: str, parameters: Mapping[str, Any], *, where: str) -> T:
         """Build a plug-in from its name and parameters.
 
@@ -103,13 +111,7 @@ class Registry(Generic[T]):
                 f"{where}: {name!r} has no parameter {', '.join(map(repr, unknown))}; "
                 f"it takes: {', '.join(fields) or 'none'}"
             )
-        missing = [
-            key
-            for key, field in fields.items()
-            if key not in parameters
-            and field.default is dataclasses.MISSING
-            and field.default_factory is dataclasses.MISSING
-        ]
+        missing = [key for key in self.required(name) if key not in parameters]
         if missing:
             raise ConfigError(f"{where}: {name!r} needs {', '.join(map(repr, missing))}")
         try:

@@ -1060,6 +1060,23 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.retention_status IS 'Retention: per kind of record the oldest and newest that are kept, and the last removal with its age limit. A limit under 183 days is flagged for the kinds that the AI Act calls logs. Duties: AI Act Art. 19 and 26(6) (logs at least six months); GDPR Art. 5(1)(e) (no longer than needed); SOC 2 C1.2.
 sha256 2bf4766b1bc48aa70e30f4219a91c946abaf5ed279fa8d39feaacbee1972c4f8';
 
+CREATE VIEW compliance.rows_passed_over WITH (security_invoker='true') AS
+ SELECT ((trail.detail ->> 'batch_id'::text))::bigint AS batch_id,
+    b.source,
+    trail.recorded_at AS loaded_at,
+    passed_over.kind,
+    (passed_over.n)::bigint AS n,
+    encode(b.raw_digest, 'hex'::text) AS raw_sha256,
+    trail.event_id
+   FROM ((audit.trail
+     CROSS JOIN LATERAL jsonb_each_text((trail.detail -> 'passed_over'::text)) passed_over(kind, n))
+     JOIN llmmon.ingest_batch b ON ((b.batch_id = ((trail.detail ->> 'batch_id'::text))::bigint)))
+  WHERE (trail.event = 'batch.loaded'::text)
+  ORDER BY trail.event_id, passed_over.kind;
+
+COMMENT ON VIEW compliance.rows_passed_over IS 'Rows passed over: per batch and kind, the rows of a log that are whole and record something else than a request to a model, such as an embedding or a span of a web server. They are no part of the batch''s n_in and were not looked at. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 (inputs are complete and accurate).
+sha256 10f54085097bd29b77d38d731b26964bd6d3b8eb6077717aa4a4436ec1760267';
+
 CREATE TABLE llmmon.coverage (
     deployment text NOT NULL,
     window_start timestamp with time zone NOT NULL,
@@ -1954,6 +1971,9 @@ GRANT SELECT(rendered_at) ON TABLE llmmon.report TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.retention_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.retention_status TO llmmon_writer;
+
+GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_writer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.coverage TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.coverage TO llmmon_analyst;

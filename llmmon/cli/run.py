@@ -16,7 +16,8 @@ from llmmon.channels.environment import connection_from_environment
 from llmmon.cli import context
 from llmmon.config import Config
 from llmmon.embedded import home
-from llmmon.pipeline.quickstart import config_for_file, config_reading
+from llmmon.errors import ConfigError
+from llmmon.pipeline.quickstart import config_for_file, config_reading, file_formats
 from llmmon.pipeline.run_windows import run_windows
 from llmmon.store.database import Database, fetch
 from llmmon.store.migrate import upgrade
@@ -27,9 +28,17 @@ from llmmon.store.migrate import upgrade
 @click.option(
     "-s",
     "--source",
-    "log_file",
-    type=click.Path(path_type=Path),
-    help="A log file of your own: JSON lines as docs/logs.md shows; with --config, what its source maps.",
+    "files",
+    multiple=True,
+    metavar="[NAME=]FILE",
+    help="A log file of your own. With --config, what the source NAME reads in place of its own; may be repeated.",
+)
+@click.option(
+    "--format",
+    "format_name",
+    default="openai_jsonl",
+    show_default=True,
+    help="Format of FILE, without --config: a source that needs only a path (`llmmon plugins sources`).",
 )
 @click.option("--window-hours", default=1.0, show_default=True, help="Length of a window, with --source.")
 @context.config_option
@@ -39,7 +48,8 @@ from llmmon.store.migrate import upgrade
 def run(
     ctx: click.Context,
     window_text: str | None,
-    log_file: Path | None,
+    files: tuple[str, ...],
+    format_name: str,
     window_hours: float,
     config_path: Path,
     database_url: str | None,
@@ -48,15 +58,18 @@ def run(
     """Take windows through every stage here and now, without Airflow.
 
     With --source FILE nothing needs to be set up: what the file logs decides what is measured, and a local Postgres is
-    started for the time being. With --source FILE and --config, the source of that configuration reads FILE in place of
-    its own path. Without --window every window in which there is a request is taken.
+    started for the time being. With --source NAME=FILE and --config, the source NAME of that configuration reads FILE
+    in place of its own path, and sources that are not named are left alone; NAME may be left out when there is only
+    one. Without --window every window in which there is a request is taken.
     """
-    if log_file is None:
+    if not files:
         config = context.configuration(config_path)
     elif ctx.get_parameter_source("config_path") is ParameterSource.COMMANDLINE:
-        config = config_reading(context.configuration(config_path), log_file)
+        if ctx.get_parameter_source("format_name") is ParameterSource.COMMANDLINE:
+            raise ConfigError("--format: the configuration says what its sources read; leave out --format or --config")
+        config = config_reading(context.configuration(config_path), files)
     else:
-        config = config_for_file(log_file, window_hours=window_hours)
+        config = _config_for(files, format_name, window_hours)
     windows = None if window_text is None else context.windows(config, window_text)
     with ExitStack() as stack:
         url = database_url or context.local_database()
@@ -77,7 +90,7 @@ def run(
 
         result = run_windows(database, config, windows, resolve=connection_from_environment, progress=progress)
         measured = _measured(database, list(config.deployments))
-        if log_file is not None:
+        if files:
             _warn_of_company(database, config)
     if as_json:
         context.print_json({"run": result, "measurements": measured["measurements"], "alerts": measured["alerts"]})
@@ -101,6 +114,14 @@ def run(
         click.echo(f"alert {alert['alert_id']} ({alert['severity']}): {alert['sentence']}")
     if not measured["alerts"]:
         click.echo("no alert")
+
+
+def _config_for(files: tuple[str, ...], format_name: str, window_hours: float) -> Config:
+    if len(files) > 1:
+        raise ConfigError("--source: several files need --config, which says what each is; expected NAME=FILE")
+    if format_name not in file_formats():
+        raise ConfigError(f"--format: {format_name!r} is none; expected one of {', '.join(file_formats())}")
+    return config_for_file(Path(files[0]), format_name=format_name, window_hours=window_hours)
 
 
 def _warn_of_company(database: Database, config: Config) -> None:

@@ -89,7 +89,7 @@ def check(name: str, n_rows: int, config_path: Path, as_json: bool) -> None:
 
 
 def _place(parameters: Mapping[str, Any]) -> Any:
-    return next((parameters[key] for key in ("path", "table", "query") if parameters.get(key)), None)
+    return parameters.get("path") or parameters.get("table") or ("a query" if parameters.get("query") else None)
 
 
 def _is_there(value: Any) -> bool:

@@ -21,7 +21,7 @@ def plan_lane(
     lane, settings
         Name and configuration of the lane.
     requests : mapping
-        By request_key; a sample whose request was retired meanwhile gives no item.
+        By request_key; a sample whose request was retired meanwhile, or has no messages, gives no item.
     where : str
         Place of the lane in llmmon.toml, for error messages.
 
@@ -38,7 +38,7 @@ def plan_lane(
     return [
         item
         for sample in samples
-        if sample.request_key in requests and requests[sample.request_key].messages  # none: its texts were erased
+        if sample.request_key in requests and requests[sample.request_key].messages
         for label, plugin in plugins
         for item in _items(lane, label, plugin, sample, requests[sample.request_key])
     ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from llmmon.config import Config
+from llmmon.config import Config, SourceConfig
 from llmmon.errors import BadRowError, ConfigError, SourceUnavailableError
 from llmmon.model import RequestLog, digest_of
 from llmmon.sources.base import sources
@@ -14,7 +15,7 @@ from llmmon.sources.base import sources
 _ROWS_LOOKED_AT = 5_000
 
 
-def config_for_file(path: Path, *, window_hours: float = 1) -> Config:
+def config_for_file(path: Path, *, format_name: str = "openai_jsonl", window_hours: float = 1) -> Config:
     """Return a configuration that watches every deployment named in `path` with what its logs allow.
 
     Latency is watched where it is logged, correctness where there are reference answers, groundedness where there is
@@ -23,15 +24,17 @@ def config_for_file(path: Path, *, window_hours: float = 1) -> Config:
     Parameters
     ----------
     path : Path
-        OpenAI-style JSON lines, plain or gzip.
+        A file, plain or gzip.
+    format_name : str
+        A source that needs nothing but a path; see `file_formats`.
 
     Raises
     ------
     SourceUnavailableError
         When the file cannot be read or holds no request log.
     """
-    read = {"type": "openai_jsonl", "path": str(path)}
-    source = sources.create("openai_jsonl", {"path": str(path)}, where="--source")
+    read = {"type": format_name, "path": str(path)}
+    source = sources.create(format_name, {"path": str(path)}, where="--source")
     seen: dict[str, list[RequestLog]] = collections.defaultdict(list)
     first_problem: str | None = None
     for batch in source.read(None, max_rows=_ROWS_LOOKED_AT):
@@ -42,11 +45,12 @@ def config_for_file(path: Path, *, window_hours: float = 1) -> Config:
                 first_problem = first_problem or f"offset {row.offset}: {error.reason}"
             else:
                 seen[request.deployment].append(request)
-        break
+        if seen:
+            break
     if not seen:
         raise SourceUnavailableError(
-            f"{path}: no request log in the first {_ROWS_LOOKED_AT} lines ({first_problem or 'the file is empty'}); "
-            "expected JSON lines with id, timestamp, request and response, as docs/logs.md shows"
+            f"{path}: no request log of the format {format_name} "
+            f"({first_problem or 'the file is empty'}); docs/logs.md shows the formats, and --format names another"
         )
     name = f"file-{digest_of(str(path.resolve())).hex()[:8]}"
     raw: dict[str, Any] = {
@@ -57,24 +61,57 @@ def config_for_file(path: Path, *, window_hours: float = 1) -> Config:
     return Config.model_validate({**raw, "digest": digest_of(raw).hex()})
 
 
-def config_reading(config: Config, path: Path) -> Config:
-    """Return `config` with its one source reading `path` in place of its own.
+def file_formats() -> list[str]:
+    """Return the sources that need nothing but a path."""
+    return [name for name in sources.names() if sources.required(name) == ("path",)]
+
+
+def config_reading(config: Config, given: Sequence[str]) -> Config:
+    """Return `config` with some sources reading files in place of their own places, and without the other sources.
+
+    Parameters
+    ----------
+    given : sequence of str
+        ``NAME=FILE``, or a file for the one source that there is.
 
     Raises
     ------
     ConfigError
-        When there are several sources, or the source reads no file.
+        When it is not clear which source is meant, or the source reads no file.
     """
-    if len(config.sources) != 1:
-        raise ConfigError(
-            f"--source: the configuration has {len(config.sources)} sources ({', '.join(config.sources)}); "
-            "expected the one that is to read the file"
-        )
-    ((name, source),) = config.sources.items()
+    files: dict[str, str] = {}
+    for text in given:
+        name, path = _named_file(config, text)
+        if name in files:
+            raise ConfigError(f"--source: {name} is given twice; expected one file for a source, or a glob")
+        files[name] = path
+    return config.model_copy(
+        update={
+            "sources": {name: _reading(name, config.sources[name], path) for name, path in files.items()},
+            "deployments": {
+                name: deployment for name, deployment in config.deployments.items() if deployment.source in files
+            },
+        }
+    )
+
+
+def _named_file(config: Config, text: str) -> tuple[str, str]:
+    name, equals, path = text.partition("=")
+    if equals and name in config.sources:  # else it is part of a file's name
+        return name, path
+    if len(config.sources) == 1:
+        return next(iter(config.sources)), text
+    raise ConfigError(
+        f"--source: the configuration has {len(config.sources)} sources ({', '.join(config.sources)}); "
+        f"expected NAME=FILE with one of these names, got {text!r}"
+    )
+
+
+def _reading(name: str, source: SourceConfig, path: str) -> SourceConfig:
     if "path" not in source.read.parameters:
         raise ConfigError(f"--source: source {name} is a {source.read.type}, which reads no file")
-    read = source.read.model_copy(update={"parameters": {**source.read.parameters, "path": str(path)}})
-    return config.model_copy(update={"sources": {name: source.model_copy(update={"read": read})}})
+    read = source.read.model_copy(update={"parameters": {**source.read.parameters, "path": path}})
+    return source.model_copy(update={"read": read})
 
 
 def _watch(source: str, rows: list[RequestLog]) -> dict[str, Any]:

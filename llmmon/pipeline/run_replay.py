@@ -113,8 +113,9 @@ def finish_replay(database: Database, config: Config, deployment: str, window: W
     """Close the account of the stage: every request of the window is done, failed, pending or sampled out.
 
     A sampled request is done when all its items on all lanes are, failed with the reason of the first item that
-    failed, pending while an item has not been run, and expired when its texts were erased before any was. The stage is
-    done unless requests are pending or all failed.
+    failed, pending while an item has not been run, and expired when its texts were erased before any was. One whose log
+    withholds its messages counts as sampled out: there is nothing to replay. The stage is done unless requests are
+    pending or all failed.
     """
     with database.transaction() as connection:
         lock_accounts(connection, [deployment], shared=False)
@@ -136,14 +137,17 @@ def finish_replay(database: Database, config: Config, deployment: str, window: W
             gone = {
                 sample.sample_id
                 for sample in samples
-                if sample.sample_id not in replayed and not requests[sample.request_key].messages
+                if sample.sample_id not in replayed and sample.request_key not in requests
             }
             items = [
                 item
                 for lane, settings in lanes.items()
                 for item in plan_lane(lane, settings, samples, requests, where=_where(deployment, lane))
             ]
-            tally.update(_request_states(samples, items, states, gone))
+            withheld = {key for key, request in requests.items() if not request.messages}
+            tally["sampled_out", "nothing to replay: no messages are stored"] = len(withheld)
+            asked = [sample for sample in samples if sample.request_key not in withheld]
+            tally.update(_request_states(asked, items, states, gone))
         account = _account(tally)
         problem = None
         if account.n_pending:
@@ -151,7 +155,7 @@ def finish_replay(database: Database, config: Config, deployment: str, window: W
         elif account.n_failed and not account.n_done:
             problem = f"all {account.n_failed} replays failed"
         counts = [
-            StageCount(state, n, reason, probability if state == "sampled_out" else None)
+            StageCount(state, n, reason, probability if state == "sampled_out" and not reason else None)
             for (state, reason), n in sorted(tally.items())
             if n
         ]

@@ -38,13 +38,10 @@ def read_exchange(found: Mapping[str, Any], cleaned: list[str]) -> dict[str, Any
         When input or output is nested too deeply to be read.
     """
     shaped = dict(found)
-    try:
-        shaped["messages"] = turns(_unpacked(found.get("messages"), "messages", cleaned))
-        output = _unpacked(found.get("response_text"), "response_text", cleaned)
-        choice = _first_answer(output)
-        shaped["response_text"] = _text(choice) if choice is not None else _plain(output)
-    except RecursionError:
-        raise BadRowError("too_deep", "the input or output is nested too deeply to be read") from None
+    shaped["messages"] = turns(_unpacked(found.get("messages"), "messages", cleaned))
+    output = _unpacked(found.get("response_text"), "response_text", cleaned)
+    choice = _first_answer(output)
+    shaped["response_text"] = _text(choice) if choice is not None else _plain(output)
     if found.get("finish_reason") is None and choice is not None:
         told = [choice.get(key) for key in _FINISH_REASONS]
         shaped["finish_reason"] = next((reason for reason in told if isinstance(reason, str)), None)
@@ -128,7 +125,7 @@ def _part(part: Any) -> str:
     if isinstance(part, str):
         return part
     if not isinstance(part, Mapping):
-        return json.dumps(part)
+        return _json(part)
     words = next((part[key] for key in _WORDS if isinstance(part.get(key), str)), None)
     return words if words is not None else f"[{part.get('type', 'part')}]"
 
@@ -136,7 +133,14 @@ def _part(part: Any) -> str:
 def _plain(value: Any) -> str | None:
     if value is None or value in ("", [], {}):
         return None
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        raise BadRowError("too_deep", "the input or output is nested too deeply to be read") from None
 
 
 def _unpacked(value: Any, field: str, cleaned: list[str]) -> Any:

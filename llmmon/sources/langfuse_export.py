@@ -114,7 +114,7 @@ class _Trace(msgspec.Struct, rename="camel"):
     """A trace with its observations, or a page of them; what else it holds is passed over."""
 
     observations: list[msgspec.Raw] = []
-    data: list[msgspec.Raw] = []
+    data: list[msgspec.Raw] | None = None
     user_id: msgspec.Raw = msgspec.Raw(b"null")
     session_id: msgspec.Raw = msgspec.Raw(b"null")
     name: msgspec.Raw = msgspec.Raw(b"null")
@@ -131,12 +131,13 @@ def _observations_of(line: RawRow) -> list[RawRow]:
 
 
 def _enclosed(found: _Trace | list[msgspec.Raw]) -> list[tuple[bytes, bytes, bytes]] | None:
-    listed = found if isinstance(found, list) else found.data or found.observations
-    before = after = b""
-    if isinstance(found, _Trace) and not found.data:
-        # an observation is one itself; a trace with the ids of its observations is a trace alone
-        if not listed or not all(bytes(item).startswith(b"{") for item in listed):
-            return None
-        about = {name: getattr(found, name) for name in ("user_id", "session_id", "name", "environment", "release")}
-        before, after = b'{"trace":%b,"observation":' % msgspec.json.encode(about), b"}"
-    return [(before, bytes(item), after) for item in listed]
+    if isinstance(found, list):
+        return [(b"", bytes(item), b"") for item in found]
+    if found.data is not None:
+        return _enclosed(found.data)
+    # an observation is one itself; a trace with the ids of its observations is a trace alone
+    if not found.observations or not all(bytes(item).startswith(b"{") for item in found.observations):
+        return None
+    about = {name: getattr(found, name) for name in ("user_id", "session_id", "name", "environment", "release")}
+    before = b'{"trace":%b,"observation":' % msgspec.json.encode(about)
+    return [(before, bytes(item), b"}") for item in found.observations]

@@ -144,7 +144,9 @@ def _getter(spec: Any, name: str) -> Getter:
     if "values" in options:
         get = _renamed(get, options["values"])
     if "since" in options:
-        return _elapsed(_path(options["since"], name), get, options, name)
+        if name not in _NUMBERS:
+            raise ValueError(f"fields.{name}.since: expected at one of {', '.join(_NUMBERS)}")
+        get = _elapsed(_path(options["since"], name), get, options, name)
     if name == "occurred_at":
         return _moment(get, options, name)
     return _number(get, float(options.get("scale", 1)), name) if name in _NUMBERS or "scale" in options else get

@@ -93,7 +93,10 @@ class PostgresTable:
             raise ValueError(f"overlap: expected at least 1 row, got {self.overlap}")
         if self.behind_s < 0:
             raise ValueError(f"behind_s: expected 0 or more seconds, got {self.behind_s}")
-        object.__setattr__(self, "_apply", compile_mapping(self.columns))
+        try:
+            object.__setattr__(self, "_apply", compile_mapping(self.columns))
+        except ValueError as error:
+            raise ValueError(f"columns{str(error).removeprefix('fields')}") from None
 
     def read(self, position: Position | None, *, max_rows: int) -> Iterator[RawBatch]:
         """Yield the rows whose key is at or behind the position and that were not read before."""

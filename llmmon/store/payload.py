@@ -28,7 +28,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_gone(self) -> bool:
         """Whether nothing is left, because the subject was erased or retention removed the texts."""
-        return self == _GONE
+        return self is _GONE  # a log can withhold every text itself
 
 
 class ReplayTexts(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class ReplayTexts(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_gone(self) -> bool:
         """Whether nothing is left, because the subject was erased."""
-        return self == _NO_REPLAY
+        return self is _NO_REPLAY
 
 
 _encode = msgspec.json.Encoder().encode

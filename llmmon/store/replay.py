@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 
 from llmmon.model import ReplayItem, RequestLog, Response, Sample, Window
 from llmmon.store.database import execute, fetch
-from llmmon.store.payload import ReplayTexts, SubjectKey, keys_of_requests, replay_texts_of, sealed
+from llmmon.store.payload import ReplayTexts, SubjectKey, keys_of_requests, payload_of, replay_texts_of, sealed
 from llmmon.store.request_log import request_log
 
 ReplayKey = tuple[int, str, str, int]
@@ -51,9 +51,10 @@ def window_samples(connection: Connection, deployment: str, window: Window) -> l
 
 
 def sampled_requests(connection: Connection, deployment: str, window: Window) -> dict[int, RequestLog]:
-    """Return the logged requests of the window's sample by request_key."""
+    """Return the logged requests of the window's sample by request_key; those whose texts were erased are left out."""
     rows = fetch(connection, "sample/requests", _place(deployment, window))
-    return {row.request_key: request_log(row) for row in rows}
+    opened = ((row, payload_of(row)) for row in rows)
+    return {row.request_key: request_log(row, texts) for row, texts in opened if not texts.is_gone}
 
 
 def replay_key(item: ReplayItem) -> ReplayKey:

@@ -15,7 +15,7 @@ from llmmon.store.payload import Payload, payload_of
 def window_requests(connection: Connection, deployment: str, window: Window) -> list[tuple[int, RequestLog]]:
     """Return the requests of `deployment` in `window` with their keys, ordered by time and key."""
     rows = fetch(connection, "request_log/window", {"deployment": deployment, "start": window.start, "end": window.end})
-    return [(row.request_key, request_log(row)) for row in rows]
+    return [(row.request_key, request_log(row, payload_of(row))) for row in rows]
 
 
 def count_requests(connection: Connection, deployment: str, window: Window) -> int:
@@ -27,10 +27,10 @@ def count_requests(connection: Connection, deployment: str, window: Window) -> i
     )
 
 
-def request_log(row: Row[Any]) -> RequestLog:
-    """Return the record of one row that holds every fact of it and its payload; further columns are passed over."""
+def request_log(row: Row[Any], payload: Payload) -> RequestLog:
+    """Return the record of one row that holds every fact of it, with its texts; further columns are passed over."""
     facts = {name: getattr(row, name) for name in _FACTS}
-    texts = msgspec.structs.asdict(payload_of(row))
+    texts = msgspec.structs.asdict(payload)
     return RequestLog(**{**facts, **texts, "cleaned": tuple(row.cleaned)})
 
 

@@ -57,6 +57,7 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("sources", "mapped_csv"): {"delimiter": ";;"},
     ("sources", "mapped_jsonl"): {"fields": {"colour": "c"}},
     ("sources", "mapped_parquet"): {"fields": {"colour": "c"}},
+    ("sources", "postgres_table"): {"columns": {"colour": "c"}},
     ("sources", "otlp_json"): {"fields": {"colour": "c"}},
     ("sources", "litellm_jsonl"): {"fields": {"colour": "c"}},
     ("sources", "langfuse_export"): {"fields": {"colour": "c"}},

@@ -193,15 +193,36 @@ def test_a_mapping_that_is_written_wrongly_is_told(database, config, line, words
         ingest_source(database, settings, "mine")
 
 
-def test_a_file_takes_the_place_of_the_sources_path(config, tmp_path):
-    """The rest of the configuration stays; several sources leave it open which one is meant."""
+def test_files_take_the_place_of_the_sources_paths(config):
+    """What is named reads its file, and the other sources with their deployments are left alone."""
     settings = config(CSV)
-    moved = config_reading(settings, tmp_path / "other.csv")
-    assert moved.sources["mine"].read.parameters["path"] == str(tmp_path / "other.csv")
+    moved = config_reading(settings, ["day=1.csv"])
+    assert moved.sources["mine"].read.parameters["path"] == "day=1.csv"
     assert moved.deployments == settings.deployments
-    two = config(CSV.replace("[deployments.m]", '[sources.b]\nread = {type="openai_jsonl", path="x"}\n[deployments.m]'))
-    with pytest.raises(ConfigError, match=r"2 sources \(mine, b\)"):
-        config_reading(two, tmp_path)
+    more = """
+[sources.b]
+read = { type = "openai_jsonl", path = "x" }
+[sources.c]
+read = { type = "postgres_table", url_env = "U", table = "t", key = "k", columns = {} }
+[deployments.of-b]
+source = "b"
+[deployments.of-c]
+source = "c"
+"""
+    several = config(CSV + more)
+    both = config_reading(several, ["b=b.jsonl", "mine=day=1.csv"])
+    assert {name: source.read.parameters["path"] for name, source in both.sources.items()} == {
+        "b": "b.jsonl",
+        "mine": "day=1.csv",
+    }
+    assert set(both.deployments) == {"m", "of-b"}
+    for given, words in [
+        (["x.csv"], r"3 sources \(mine, b, c\); expected NAME=FILE with one of these names, got 'x.csv'"),
+        (["b=x", "b=y"], "b is given twice"),
+        (["c=x"], "source c is a postgres_table, which reads no file"),
+    ]:
+        with pytest.raises(ConfigError, match=words):
+            config_reading(several, given)
 
 
 FILES = [
@@ -219,7 +240,7 @@ FILES = [
 @pytest.mark.parametrize(("mapping", "file", "n_rows"), FILES)
 def test_public_files_load_whole_and_once(database, mapping, file, n_rows):
     """Every row is there after the first run, and a second run adds none."""
-    settings = config_reading(load_config(MAPPINGS / f"{mapping}.toml"), Path(os.environ["LLMMON_DATA"], file))
+    settings = config_reading(load_config(MAPPINGS / f"{mapping}.toml"), [str(Path(os.environ["LLMMON_DATA"], file))])
     (source,) = settings.sources
     first = ingest_source(database, settings, source)
     assert (first.n_in, first.n_new, first.n_bad) == (n_rows, n_rows, 0)

@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 import fsspec
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from pyarrow import parquet
 
+from llmmon.cli import main
 from llmmon.errors import BadRowError, SourceUnavailableError
 from llmmon.pipeline.ingest import ingest_source
 from llmmon.sources.mapped_parquet import MappedParquet
@@ -155,6 +157,10 @@ def test_a_broken_row_is_quarantined_with_its_number(database, config, tmp_path)
     texts = pa.Array.from_buffers(pa.string(), 5, broken.buffers())
     write(tmp_path / "a.parquet", 5, q=texts)
     settings = config(TOML)
+    checked = CliRunner().invoke(main, ["sources", "check", "mine", "--config", str(tmp_path / "llmmon.toml")])
+    assert "a.parquet, offset 1" in checked.output
+    assert "would be quarantined: invalid_utf8" in checked.output
+    assert "1 of 3 rows can be read; nothing was stored" in checked.output
     first = ingest_source(database, settings, "mine")
     assert (first.n_in, first.n_new, first.n_bad) == (5, 3, 2)
     assert [request.prompt for request in requests(database)] == ["ok", "fine", "new"]

@@ -131,7 +131,8 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(monkeypatch
     ("changes", "words"),
     [
         ({"columns": {"request_id": "id", "occurred_at": "at"}}, "columns: expected a column for model"),
-        ({"columns": {**COLUMNS, "colour": "c"}}, "no colour; there are"),
+        ({"columns": {**COLUMNS, "colour": "c"}}, "^columns: no colour; there are"),
+        ({"columns": {**COLUMNS, "route": "a..b"}}, "^columns.route: 'a..b' is no path"),
         ({"query": "SELECT 1"}, "either a table or a query"),
         ({"table": ""}, "either a table or a query"),
         ({"key": []}, "key: expected a column"),
@@ -207,3 +208,49 @@ def test_a_huge_row_is_kept_by_its_beginning(gateway):
         source.parse(huge, source="gateway")
     assert caught.value.code == "line_too_long"
     assert source.parse(small, source="gateway").request_id == "2"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fate"),
+    [
+        ("n_input_tokens", "'NaN'::float8", "number_out_of_range"),
+        ("n_input_tokens", "'-Infinity'::float8", "number_out_of_range"),
+        ("n_input_tokens", "1e400::numeric", "number_out_of_range"),
+        ("n_input_tokens", "-1", "number_out_of_range"),
+        ("n_input_tokens", "1.5", "wrong_type"),
+        ("n_input_tokens", "true", "wrong_type"),
+        ("n_input_tokens", "NULL::int", "loaded"),
+        ("occurred_at", "'infinity'::timestamptz", "malformed_time"),
+        ("occurred_at", "'0044-03-15 BC'::timestamptz", "malformed_time"),
+        ("occurred_at", "'294276-12-31'::timestamptz", "malformed_time"),
+        ("occurred_at", "NULL::timestamptz", "missing_timestamp"),
+        ("messages", "'{'", "malformed_json"),
+        ("messages", "repeat('[', 50000)", "too_deep"),
+        ("messages", "'[]'::jsonb", "missing_messages"),
+        ("messages", "'[3]'::jsonb", "wrong_type"),
+        ("messages", 'E\'[{"role": "user", "content": "\\\\ud800"}]\'', "loaded"),
+        ("request_id", "''", "missing_request_id"),
+        ("request_id", "repeat('x', 600)", "text_too_long"),
+    ],
+)
+def test_a_hostile_value_of_a_column_is_refused_with_its_code(gateway, field, value, fate):
+    """Whatever Postgres can hold; the row before it and the row behind it are read."""
+    usual = {"request_id": "n::text", "occurred_at": "now()", "model": "'m'", "messages": "NULL::text"}
+    good = ", ".join(f"{word} AS {name}" for name, word in {**usual, "n_input_tokens": "1"}.items())
+    hostile = ", ".join(f"{word} AS {name}" for name, word in {**usual, "n_input_tokens": "1", field: value}.items())
+    query = (
+        f"SELECT n AS key, to_jsonb(a) AS a FROM generate_series(1, 3) AS n, LATERAL (SELECT {good}) AS a WHERE n <> 2"
+    )
+    query += f" UNION ALL SELECT 2, to_jsonb(a) FROM (SELECT 2 AS n) AS two, LATERAL (SELECT {hostile}) AS a"
+    columns = {name: f"a.{name}" for name in (*usual, "n_input_tokens")}
+    source = table(table="", query=query, key="key", columns=columns)
+    fates = []
+    for batch in source.read(None, max_rows=10):
+        for row in batch.rows:
+            try:
+                source.parse(row, source="gateway")
+            except BadRowError as error:
+                fates.append(error.code)
+            else:
+                fates.append("loaded")
+    assert fates == ["loaded", fate, "loaded"]

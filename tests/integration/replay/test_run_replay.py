@@ -283,3 +283,27 @@ def test_a_replay_killed_in_the_middle_resumes_to_the_same_rows(database, databa
     assert len(resumed) == 20
     assert {row[4:7] for row in resumed} == {("done", None, "the same")}
     assert finish_replay(database, settings, "assistant", WINDOW).n_done == 20
+
+
+def test_requests_without_messages_are_accounted_for_and_not_sent(database, config, server, jsonl):
+    """A log may withhold texts: nothing of it reaches an endpoint, and the account says why."""
+    said = [{"role": "user", "content": "Is 17 a prime number?"}]
+    jsonl(
+        [
+            {"id": f"r{index}", "startTime": f"2023-06-27T05:00:0{index}", "model": "gpt-4", "messages": messages}
+            for index, messages in enumerate([said, {}, said, {}, said, {}, {}])
+        ]
+    )
+    text = TOML.format(model="unused", url=server.url, lanes=SERVING, per_window=100)
+    text = text.replace('"openai_jsonl", ', '"litellm_jsonl", deployment = "assistant", ')
+    settings = config(text.replace("gate = {", "gate = {max_null_fraction = {}, "))
+    load(database, settings)
+    result = run_replay(database, settings, "assistant", WINDOW)
+    assert (result.n_samples, result.n_items, result.n_done) == (7, 3, 3)
+    account = finish_replay(database, settings, "assistant", WINDOW)
+    assert account == ReplayAccount(n_done=3, n_failed=0, n_pending=0, n_sampled_out=4)
+    assert coverage(database, "replay") == [
+        ("done", "", 3, None),
+        ("sampled_out", "nothing to replay: no messages are stored", 4, None),
+    ]
+    assert len(server.requests) == 3

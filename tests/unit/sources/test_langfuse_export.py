@@ -83,6 +83,12 @@ def test_every_way_of_exporting_gives_the_same_request_log(tmp_path):
         assert parse(tmp_path, content) == EXPECTED
 
 
+def test_an_empty_page_holds_no_rows(tmp_path):
+    """The last page of the API is one; so is an export of nothing."""
+    for content in ({"data": [], "meta": {"page": 2}}, []):
+        assert read(tmp_path, content)[1] == []
+
+
 def test_older_names_and_json_as_text_are_read(tmp_path):
     """As the older API and the export of tables write them."""
     old = {

@@ -54,6 +54,7 @@ def test_a_duration_is_the_milliseconds_between_two_times(options, start, end):
     """However the log writes times."""
     assert field({"path": "end", "since": "start", **options}, {"start": start, "end": end}) == 1250.0
     assert field({"path": "end", "since": "start", **options}, {"start": start}) is None
+    assert field({"path": "end", "since": "start", "scale": 2, **options}, {"start": start, "end": end}) == 2500.0
 
 
 def test_nanoseconds_are_read_to_the_microsecond():
@@ -72,3 +73,9 @@ def test_a_duration_from_no_time_is_refused(start, code):
     with pytest.raises(BadRowError) as caught:
         field({"path": "end", "since": "start"}, {"start": start, "end": 1687842008})
     assert caught.value.code == code
+
+
+def test_only_a_number_is_a_duration():
+    """A time or a text is none."""
+    with pytest.raises(ValueError, match=r"fields\.route\.since: expected at one of n_input_tokens"):
+        compile_mapping({**NEEDED, "route": {"path": "a", "since": "b"}})

@@ -223,3 +223,15 @@ def test_a_lone_surrogate_in_one_span_leaves_its_neighbours_as_they_are(tmp_path
     assert {log.tags["service"] for log in logs} == {"\U0001f600"}
     content = (tmp_path / "traces.json").read_bytes()
     assert all(content[row.offset :].startswith(b'{"traceId"') for row in found)
+
+
+@pytest.mark.parametrize("name", ["gen_ai.system_instructions", "input.value", "output.value", "gen_ai.input.messages"])
+@pytest.mark.parametrize("depth", [400, 900, 990, 1000, 100_000])
+def test_json_in_a_text_may_be_nested_at_will(tmp_path, name, depth):
+    """It is read, kept as text or refused, whatever the depth at which Python gives up."""
+    given = {**CALL, "input.value": "Hi", name: '{"a":' * depth + "1" + "}" * depth}
+    try:
+        fate = parse(tmp_path, span(given)).model
+    except BadRowError as error:
+        fate = error.code
+    assert fate in ({"gpt-4o"} if depth == 400 else {"gpt-4o", "too_deep"})
