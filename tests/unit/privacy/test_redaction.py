@@ -95,7 +95,6 @@ def test_patterns_of_ones_own_are_replaced_by_their_name(request_log):
         ({"redact": ["SHOE_SIZE"]}, "privacy.redact: no SHOE_SIZE; there are: CREDIT_CARD"),
         ({"patterns": {"A": "("}}, "privacy.patterns.A: .* is no regular expression"),
         ({"patterns": {"A": "x*"}}, "matches the empty text"),
-        ({"patterns": {"a b": "x"}}, "expected a name of capitals"),
     ],
 )
 def test_settings_that_cannot_be_used_are_told(changes, words):
