@@ -148,9 +148,9 @@ class NamesConfig(_Record):
 
 
 class PrivacyConfig(_Record):
-    """What is replaced in the texts of requests before they are stored."""
+    """What is replaced in the texts of requests before they are stored; all there is unless told otherwise."""
 
-    redact: tuple[str, ...] = ()
+    redact: bool | tuple[str, ...] = True
     patterns: Mapping[EntityType, str] = {}
     names: NamesConfig | None = None
     min_confidence: float = Field(0.4, ge=0, le=1)

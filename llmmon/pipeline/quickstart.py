@@ -78,7 +78,11 @@ def config_reading(config: Config, path: Path) -> Config:
 
 
 def _watch(source: str, rows: list[RequestLog]) -> dict[str, Any]:
-    scorers: dict[str, Any] = {"refusal": {"judge": "refusal"}, "words": {"judge": "length"}, "pii": {"judge": "pii"}}
+    scorers: dict[str, Any] = {
+        "refusal": {"judge": "refusal"},
+        "words": {"judge": "length"},
+        "pii": {"judge": {"type": "pii", "count_redacted": True}},
+    }
     monitors: dict[str, Any] = {
         "traffic": {"metric": "volume", "min_effect": 1},
         "error-rate": {"metric": "error_rate", "min_effect": 0.05},

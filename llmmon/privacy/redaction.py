@@ -43,17 +43,21 @@ class Redactor:
     """
 
     settings: PrivacyConfig
+    _kinds: tuple[str, ...] = field(init=False)
     _patterns: tuple[tuple[str, regex.Pattern[str]], ...] = field(init=False)
     _names: NameFinder | None = field(init=False)
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.settings.redact) - set(TYPES))
+        redact = self.settings.redact
+        object.__setattr__(self, "_kinds", redact if isinstance(redact, tuple) else TYPES if redact else ())
+        unknown = sorted(set(self._kinds) - set(TYPES))
         if unknown:
             raise ConfigError(f"privacy.redact: no {', '.join(unknown)}; there are: {', '.join(TYPES)}")
         if self.is_on and master_key() is None:
             raise ConfigError(
                 f"privacy: {VARIABLE} is not set; rows that cannot be redacted are kept sealed under it, "
-                "so redaction needs it. `openssl rand -hex 32` makes one"
+                "so redaction needs it. `openssl rand -hex 32` makes one; without personal data in the log say "
+                "[privacy] redact = false"
             )
         patterns = tuple((name, _compiled(name, pattern)) for name, pattern in self.settings.patterns.items())
         object.__setattr__(self, "_patterns", patterns)
@@ -62,7 +66,7 @@ class Redactor:
     @property
     def is_on(self) -> bool:
         """Whether anything is looked for."""
-        return bool(self.settings.redact or self.settings.patterns or self.settings.names)
+        return bool(self._kinds or self.settings.patterns or self.settings.names)
 
     def redact(self, request: RequestLog) -> RequestLog:
         """Return `request` without what was found, and with how much of each type that was.
@@ -139,7 +143,7 @@ class Redactor:
                 yield item._replace(start=start, end=end)
 
     def _find(self, text: str) -> list[Find]:
-        found = find(text, self.settings.redact, min_confidence=self.settings.min_confidence)
+        found = find(text, self._kinds, min_confidence=self.settings.min_confidence)
         if self._patterns:
             plain = plain_text(text)
             placeholders = _placeholders(plain.text)

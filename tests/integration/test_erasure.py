@@ -54,8 +54,7 @@ lanes = ["logged", "serving"]
 
 
 @pytest.fixture
-def settings(config, monkeypatch):
-    monkeypatch.setenv("LLMMON_PRIVACY_KEY", "a key for tests, long enough")
+def settings(config):
     return config(LOGS)
 
 
