@@ -12,9 +12,9 @@ import msgspec
 from sqlalchemy import Connection, Row
 
 from llmmon.errors import UnknownSubjectError
-from llmmon.model import Json
+from llmmon.model import Json, RequestLog
 from llmmon.store.database import execute, fetch
-from llmmon.store.payload import opened
+from llmmon.store.payload import SubjectKey, make_subject_keys, opened
 
 _PAGE: Final = 500
 _BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
@@ -70,12 +70,25 @@ def erase(connection: Connection, user_ref: str, *, because: str, erased_by: str
     return Erasure(**done, **kept._mapping)
 
 
-def last_erasures(connection: Connection, user_refs: Collection[str]) -> Mapping[str, Row[Any]]:
-    """Return by subject the key_id and the time of its last erasure; subjects that were never erased lack."""
-    if not user_refs:
-        return {}
-    rows = fetch(connection, "subject_erasure/find", {"user_refs": sorted(user_refs)})
-    return {row.user_ref: row for row in rows}
+def sealing_keys(connection: Connection, requests: Sequence[RequestLog]) -> list[SubjectKey | None]:
+    """Return what the texts of each of some new requests are sealed under, making the keys of new subjects.
+
+    A request from before its subject's erasure has a key that was destroyed: its texts are not stored. Who comes back
+    after an erasure is a new subject of the same reference. Nobody is erased until this transaction ends.
+    """
+    fetch(connection, "subject_key/lock_shared")
+    ends = _last_erasures(connection, {request.user_ref for request in requests if request.user_ref})
+    destroyed = [
+        end is not None and request.occurred_at <= end.erased_at
+        for request in requests
+        for end in [ends.get(request.user_ref or "")]
+    ]
+    known_by = zip(requests, destroyed, strict=True)
+    keys = make_subject_keys(connection, {item.user_ref for item, is_gone in known_by if item.user_ref and not is_gone})
+    return [
+        SubjectKey(ends[request.user_ref or ""].key_id, None) if is_gone else keys.get(request.user_ref or "")
+        for request, is_gone in zip(requests, destroyed, strict=True)
+    ]
 
 
 def subject_requests(connection: Connection, user_ref: str) -> Iterator[Json]:
@@ -116,8 +129,16 @@ def subject_requests(connection: Connection, user_ref: str) -> Iterator[Json]:
         raise _unknown(connection, user_ref)
 
 
+def _last_erasures(connection: Connection, user_refs: Collection[str]) -> Mapping[str, Row[Any]]:
+    """Return by subject the key_id and the time of its last erasure; subjects that were never erased lack."""
+    if not user_refs:
+        return {}
+    rows = fetch(connection, "subject_erasure/find", {"user_refs": sorted(user_refs)})
+    return {row.user_ref: row for row in rows}
+
+
 def _unknown(connection: Connection, user_ref: str) -> UnknownSubjectError:
-    before = last_erasures(connection, [user_ref]).get(user_ref)
+    before = _last_erasures(connection, [user_ref]).get(user_ref)
     if before is not None:
         return UnknownSubjectError(f"{user_ref}: erased already, at {before.erased_at:%Y-%m-%d %H:%M} UTC")
     return UnknownSubjectError(
