@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,7 +21,7 @@ from llmmon.store.payload import make_subject_keys
 from llmmon.store.request_log import window_requests
 from llmmon.store.roles import create_login
 from llmmon.store.stored_request import digest_of_row
-from llmmon.store.subject import subject_requests
+from llmmon.store.subject import sealing_keys, subject_requests
 from tests.integration.erasure.conftest import WINDOW
 
 
@@ -123,6 +124,18 @@ def test_who_was_erased_does_not_come_back_with_an_old_log(judged, eraser, setti
     (row,) = views(judged)
     assert (row.n_texts_readable, row.n_texts_still_stored, row.returned_at is None) == (0, 3, False)
     assert erase_subject(eraser, settings, master_key().pseudonym("ann"), because="again").n_requests == 1
+
+
+def test_an_erasure_waits_for_loaders_that_are_under_way(judged, eraser, settings):
+    """Else a loader that looked before the erasure could make the subject a new key for old texts."""
+    ann = master_key().pseudonym("ann")
+    with ThreadPoolExecutor(1) as pool:
+        with judged.transaction() as loader:
+            sealing_keys(loader, [request for _, request in window_requests(loader, "assistant", WINDOW)])
+            erasing = pool.submit(erase_subject, eraser, settings, ann, because="she asked")
+            with pytest.raises(TimeoutError):
+                erasing.result(timeout=0.5)
+        assert erasing.result(timeout=20).n_requests == 2
 
 
 def test_a_quarantined_row_whose_user_is_known_goes_too(database, settings, jsonl, line, monkeypatch):
