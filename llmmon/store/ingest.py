@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -62,8 +62,8 @@ class Batch:
         SHA-256 over the rows in turn, each followed by a line feed.
     gate : mapping or None
         What Great Expectations said.
-    resolves : sequence of int
-        Quarantined rows that these requests were read from.
+    resolves : mapping of int to str or None
+        Quarantined rows that these requests were read from, and whose they are.
     """
 
     source: str
@@ -76,7 +76,7 @@ class Batch:
     raw_digest: bytes
     gate: Json | None
     config_digest: str
-    resolves: Sequence[int] = ()
+    resolves: Mapping[int, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +224,8 @@ def _count_changed(connection: Connection, source: str, known: Sequence[RequestL
 
 
 def _resolve(connection: Connection, batch: Batch, batch_id: int) -> int:
-    resolved = {"batch_id": batch_id, "quarantine_ids": list(batch.resolves)}
-    return execute(connection, "quarantine/resolve", resolved) if batch.resolves else 0
+    rows = {"quarantine_ids": list(batch.resolves), "user_refs": list(batch.resolves.values())}
+    return execute(connection, "quarantine/resolve", {"batch_id": batch_id, **rows}) if batch.resolves else 0
 
 
 def _redacted(rows: Sequence[StoredRequest]) -> dict[str, int]:

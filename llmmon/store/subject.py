@@ -27,8 +27,8 @@ class Erasure:
 
     Parameters
     ----------
-    key_id : int
-        The key that was destroyed.
+    key_id : int or None
+        The key that was destroyed; None when all that was kept were quarantined rows.
     n_requests, n_responses, n_scores : int
         Rows whose texts nobody can read any more.
     n_quarantined : int
@@ -37,7 +37,7 @@ class Erasure:
 
     erasure_id: int
     user_ref: str
-    key_id: int
+    key_id: int | None
     n_requests: int
     n_responses: int
     n_scores: int
@@ -53,17 +53,18 @@ def erase(connection: Connection, user_ref: str, *, because: str, erased_by: str
     Raises
     ------
     UnknownSubjectError
-        When the subject has no key: it was never seen, or was erased before.
+        When nothing is kept of the subject, or it was erased before.
     """
     fetch(connection, "subject_key/lock")
     destroyed = fetch(connection, "subject_key/destroy", {"user_ref": user_ref})
-    if not destroyed:
-        raise _unknown(connection, user_ref)
-    key_id = destroyed[0].key_id
+    n_quarantined = execute(connection, "quarantine/forget_subject", {"user_ref": user_ref})
+    if not destroyed and not n_quarantined:
+        raise unknown_subject(connection, user_ref)
+    key_id = destroyed[0].key_id if destroyed else None
     done = {
         "user_ref": user_ref,
         "key_id": key_id,
-        "n_quarantined": execute(connection, "quarantine/forget_subject", {"user_ref": user_ref}),
+        "n_quarantined": n_quarantined,
         **fetch(connection, "subject_erasure/count", {"key_id": key_id})[0]._mapping,
     }
     (kept,) = fetch(connection, "subject_erasure/keep", {**done, "because": because, "erased_by": erased_by})
@@ -96,8 +97,6 @@ def subject_requests(connection: Connection, user_ref: str) -> Iterator[Json]:
 
     Raises
     ------
-    UnknownSubjectError
-        When there are none.
     SealError
         When ``LLMMON_PRIVACY_KEY`` is missing or another one.
     """
@@ -125,8 +124,6 @@ def subject_requests(connection: Connection, user_ref: str) -> Iterator[Json]:
                 "alerts": alerts[row.request_key],
             }
         after = (rows[-1].occurred_at, rows[-1].request_key)
-    if after[1] == -1:
-        raise _unknown(connection, user_ref)
 
 
 def _last_erasures(connection: Connection, user_refs: Collection[str]) -> Mapping[str, Row[Any]]:
@@ -137,7 +134,8 @@ def _last_erasures(connection: Connection, user_refs: Collection[str]) -> Mappin
     return {row.user_ref: row for row in rows}
 
 
-def _unknown(connection: Connection, user_ref: str) -> UnknownSubjectError:
+def unknown_subject(connection: Connection, user_ref: str) -> UnknownSubjectError:
+    """Return the error that nothing is kept of a subject, and since when."""
     before = _last_erasures(connection, [user_ref]).get(user_ref)
     if before is not None:
         return UnknownSubjectError(f"{user_ref}: erased already, at {before.erased_at:%Y-%m-%d %H:%M} UTC")

@@ -14,15 +14,17 @@ from llmmon.config import PrivacyConfig
 from llmmon.errors import StoreError, UnknownSubjectError
 from llmmon.pipeline.erase_subject import erase_subject
 from llmmon.pipeline.ingest import ingest_source
+from llmmon.pipeline.retry_quarantine import retry_quarantine
 from llmmon.privacy.keys import master_key
 from llmmon.privacy.redaction import Redactor
 from llmmon.store.database import Database
-from llmmon.store.payload import make_subject_keys
+from llmmon.store.quarantine import rows_of_subject
 from llmmon.store.request_log import window_requests
 from llmmon.store.roles import create_login
 from llmmon.store.stored_request import digest_of_row
 from llmmon.store.subject import sealing_keys, subject_requests
-from tests.integration.erasure.conftest import WINDOW
+from tests.conftest import PRIVACY_KEY
+from tests.integration.erasure.conftest import LOGS, WINDOW
 
 
 def proof(database):
@@ -144,14 +146,35 @@ def test_a_quarantined_row_whose_user_is_known_goes_too(database, settings, json
     redacting = settings.model_copy(update={"privacy": PrivacyConfig(redact=("EMAIL_ADDRESS",))})
     jsonl([line(0, user="ann"), b"{not json"])
     assert ingest_source(database, redacting, "logs").n_bad == 2
+    ann = master_key().pseudonym("ann")
     with database.transaction() as connection:
-        make_subject_keys(connection, [master_key().pseudonym("ann")])
-    done = erase_subject(database, settings, master_key().pseudonym("ann"), because="she asked")
-    assert done.n_quarantined == 1
+        (kept,) = rows_of_subject(connection, ann)
+    assert json.loads(kept["raw"])["id"] == "req-0"
+    done = erase_subject(database, settings, ann, because="she asked")
+    assert (done.n_quarantined, done.key_id) == (1, None)
+    with database.transaction() as connection:
+        assert rows_of_subject(connection, ann) == []
     with database.transaction() as connection:
         assert connection.exec_driver_sql("SELECT code, sealed FROM llmmon.quarantine").all() == [
             ("malformed_json", True)
         ]
+    monkeypatch.undo()
+    monkeypatch.setenv("LLMMON_PRIVACY_KEY", PRIVACY_KEY)
+    jsonl([line(1, user="ann")], name="late.jsonl")
+    assert ingest_source(database, settings, "logs").n_new == 1
+    with database.transaction() as connection:
+        assert bytes(connection.exec_driver_sql("SELECT content FROM llmmon.request_payload").scalar_one()) == b""
+
+
+def test_a_row_that_could_be_read_later_goes_too(database, config, settings, jsonl, line):
+    """It stays in quarantine, marked as loaded; from then on it is known whose it is."""
+    renamed = {key if key != "timestamp" else "asked_at": value for key, value in line(0, user="ann").items()}
+    jsonl([renamed])
+    assert ingest_source(database, settings, "logs").n_bad == 1
+    mended = config(LOGS.replace('/*.jsonl*"}', '/*.jsonl*", fields = {timestamp = "asked_at"}}'))
+    assert retry_quarantine(database, mended, "logs").n_new == 1
+    done = erase_subject(database, mended, master_key().pseudonym("ann"), because="she asked")
+    assert (done.n_requests, done.n_quarantined) == (1, 1)
 
 
 def test_an_export_has_everything(judged):
