@@ -22,6 +22,7 @@ from llmmon.registry import Registry
 
 T = TypeVar("T")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+EntityType = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 
 def _require_utc(moment: datetime) -> datetime:
@@ -138,11 +139,21 @@ class RetentionConfig(_Record):
     report_days: int = Field(90, ge=1)
 
 
-class PrivacyConfig(_Record):
-    """What is replaced in the texts of requests before they are stored."""
+class NamesConfig(_Record):
+    """A token-classification model that finds names; its labels without B- and I-, and what they are called here."""
 
-    redact: tuple[str, ...] = ()
-    patterns: Mapping[str, str] = {}
+    model: str = Field(min_length=1)
+    revision: str | None = Field(None, pattern=r"^[0-9a-f]{40}$")
+    labels: Mapping[str, EntityType] = {"PER": "PERSON", "PERSON": "PERSON"}
+    min_confidence: float = Field(0.5, ge=0, le=1)
+
+
+class PrivacyConfig(_Record):
+    """What is replaced in the texts of requests before they are stored; all there is unless told otherwise."""
+
+    redact: bool | tuple[str, ...] = True
+    patterns: Mapping[EntityType, str] = {}
+    names: NamesConfig | None = None
     min_confidence: float = Field(0.4, ge=0, le=1)
 
 

@@ -644,7 +644,7 @@ COMMENT ON COLUMN llmmon.request_payload.key_id IS 'The subject_key that content
 CREATE TABLE llmmon.subject_erasure (
     erasure_id bigint NOT NULL,
     user_ref text NOT NULL,
-    key_id bigint NOT NULL,
+    key_id bigint,
     erased_by text NOT NULL,
     because text NOT NULL,
     n_requests bigint NOT NULL,
@@ -653,6 +653,8 @@ CREATE TABLE llmmon.subject_erasure (
     n_quarantined bigint NOT NULL,
     erased_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
+
+COMMENT ON COLUMN llmmon.subject_erasure.key_id IS 'The key that was destroyed; null: all that was kept of the subject were quarantined rows.';
 
 COMMENT ON COLUMN llmmon.subject_erasure.n_quarantined IS 'Quarantined rows that were removed; the other counts are of rows whose texts became unreadable.';
 
@@ -689,8 +691,8 @@ CREATE VIEW compliance.erasure_proof WITH (security_invoker='true') AS
     told.event_id AS audit_event_id
    FROM ((((llmmon.subject_erasure e
      LEFT JOIN llmmon.subject_key k ON ((k.key_id = e.key_id)))
-     LEFT JOIN llmmon.subject_key again ON (((again.user_ref = e.user_ref) AND (again.key_id <> e.key_id))))
-     LEFT JOIN audit.trail told ON (((told.event = 'subject.erased'::text) AND (((told.detail ->> 'key_id'::text))::bigint = e.key_id))))
+     LEFT JOIN llmmon.subject_key again ON (((again.user_ref = e.user_ref) AND (again.key_id IS DISTINCT FROM e.key_id))))
+     LEFT JOIN audit.trail told ON (((told.event = 'subject.erased'::text) AND (((told.detail ->> 'erasure_id'::text))::bigint = e.erasure_id))))
      CROSS JOIN LATERAL ( SELECT count(*) AS n_texts,
             count(l.digest) AS n_digests,
             count(DISTINCT l.batch_id) AS n_batches,
@@ -702,7 +704,7 @@ CREATE VIEW compliance.erasure_proof WITH (security_invoker='true') AS
   ORDER BY e.erasure_id;
 
 COMMENT ON VIEW compliance.erasure_proof IS 'Erasures: per destroyed key when, by whom and why; how many stored texts it sealed, which nobody can read any more, how many of their requests still have the digest, and of their batches the root, that prove the rest; and whether the subject came back. Duties: GDPR Art. 17 (erasure), Art. 5(2) (accountability) and Art. 30; SOC 2 C1.2 and P4.3 (disposal).
-sha256 44216d2da07a26ce2e99a1d25f159f6206f33b19f338f06dfbf8a6798481d707';
+sha256 b77f4af5cb8e4994c51a9ed65c3be7bb3c2a9c62db4abfbcd0409f671e38a22c';
 
 CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
  SELECT b.batch_id,
@@ -1894,6 +1896,7 @@ GRANT UPDATE(resolved_at) ON TABLE llmmon.quarantine TO llmmon_writer;
 GRANT SELECT(resolved_at) ON TABLE llmmon.quarantine TO llmmon_analyst;
 
 GRANT SELECT(user_ref) ON TABLE llmmon.quarantine TO llmmon_eraser;
+GRANT UPDATE(user_ref) ON TABLE llmmon.quarantine TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;

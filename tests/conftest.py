@@ -24,10 +24,13 @@ from llmmon.store.scratch import scratch_server
 EPOCH = datetime(2023, 6, 27, 5, tzinfo=UTC)
 
 
+PRIVACY_KEY = "a key for tests, long enough"
+
+
 @pytest.fixture(autouse=True)
-def _no_privacy_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away the key that the shell may have; a test that wants one sets it."""
-    monkeypatch.delenv("LLMMON_PRIVACY_KEY", raising=False)
+def _privacy_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set a key in place of the one that the shell may have; a test that wants none takes it away."""
+    monkeypatch.setenv("LLMMON_PRIVACY_KEY", PRIVACY_KEY)
 
 
 @pytest.fixture(scope="session")

@@ -129,7 +129,11 @@ class OpenAICompatible:
 
         yield from emitted(work)
         if not run.n_done and (run.is_broken or set(run.failures) <= _HOPELESS):
-            told = "; ".join(f"{reason} {message}".strip() for reason, message in sorted(run.failures.items()))
+            # what an endpoint answers can quote a prompt, and this error goes to task logs
+            told = "; ".join(
+                reason if reason.startswith("http_") else f"{reason} {message}".strip()
+                for reason, message in sorted(run.failures.items())
+            )
             raise BackendUnavailableError(
                 f"{self.base_url}: no answer to {len(items)} requests ({told}); is it running, and is `model` right?"
             )

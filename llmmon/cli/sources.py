@@ -55,6 +55,7 @@ def check(name: str, n_rows: int, config_path: Path, as_json: bool) -> None:
     config = context.configuration(config_path)
     if name not in config.sources:
         raise ConfigError(f"sources check: no source {name!r}; there are: {', '.join(config.sources)}")
+    context.use_local_key()
     checked = check_source(config, name, n_rows=n_rows)
     found = checked.rows
     if as_json:

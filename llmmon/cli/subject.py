@@ -12,7 +12,8 @@ from llmmon.cli import context
 from llmmon.errors import ConfigError, SealError
 from llmmon.pipeline.erase_subject import erase_subject
 from llmmon.privacy.keys import VARIABLE, master_key
-from llmmon.store.subject import subject_requests
+from llmmon.store.quarantine import rows_of_subject
+from llmmon.store.subject import subject_requests, unknown_subject
 
 
 @click.group()
@@ -30,13 +31,15 @@ def subject() -> None:
 @context.database_option
 @click.option("--json", "as_json", is_flag=True, help="Print everything: one JSON document a line for each request.")
 def export(ref: str | None, user: str | None, database_url: str | None, as_json: bool) -> None:
-    """Show what is kept of a user: requests with their texts, replays, scores and alerts."""
+    """Show what is kept of a user: requests with their texts, replays, scores and alerts, and quarantined rows."""
     database = context.open_database(database_url)
     user_ref = _reference(ref, user)
     n: dict[str, Counter[str]] = defaultdict(Counter)
     spans: dict[str, list[Any]] = defaultdict(list)
     with database.transaction() as connection:
+        n_requests = 0
         for request in subject_requests(connection, user_ref):
+            n_requests += 1
             if as_json:
                 context.print_json_line(request)
                 continue
@@ -49,13 +52,20 @@ def export(ref: str | None, user: str | None, database_url: str | None, as_json:
                 scores=len(request["scores"]),
                 alerts=len(request["alerts"]),
             )
-    if not as_json:
+        quarantined = rows_of_subject(connection, user_ref)
+        if not n_requests and not quarantined:
+            raise unknown_subject(connection, user_ref)
+    if as_json:
+        for row in quarantined:
+            context.print_json_line({"quarantined": row})
+    else:
         columns = ("requests", "readable", "replays", "scores", "alerts")
         context.print_rows(
             ("deployment", "first", "last", *columns),
             [(name, min(spans[name]), max(spans[name]), *(n[name][key] for key in columns)) for name in sorted(n)],
             title=f"subject {user_ref}",
         )
+        click.echo(f"and {len(quarantined)} quarantined rows")
 
 
 @subject.command()

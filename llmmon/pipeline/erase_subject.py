@@ -31,6 +31,7 @@ def erase_subject(database: Database, config: Config, user_ref: str, *, because:
     with database.transaction() as connection:
         erasure = erase(connection, user_ref, because=because, erased_by=by or actor())
         detail = {
+            "erasure_id": erasure.erasure_id,
             "key_id": erasure.key_id,
             "because": because,
             "n_requests": erasure.n_requests,

@@ -115,7 +115,11 @@ def _reading(name: str, source: SourceConfig, path: str) -> SourceConfig:
 
 
 def _watch(source: str, rows: list[RequestLog]) -> dict[str, Any]:
-    scorers: dict[str, Any] = {"refusal": {"judge": "refusal"}, "words": {"judge": "length"}, "pii": {"judge": "pii"}}
+    scorers: dict[str, Any] = {
+        "refusal": {"judge": "refusal"},
+        "words": {"judge": "length"},
+        "pii": {"judge": {"type": "pii", "count_redacted": True}},
+    }
     monitors: dict[str, Any] = {
         "traffic": {"metric": "volume", "min_effect": 1},
         "error-rate": {"metric": "error_rate", "min_effect": 0.05},

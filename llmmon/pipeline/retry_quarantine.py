@@ -65,14 +65,14 @@ def retry_quarantine(database: Database, config: Config, source: str) -> RetryRe
 def _load(database: Database, reader: RowReader, waiting: list[WaitingRow], config_digest: str) -> tuple[int, int]:
     """Load the readable ones of some rows; return how many were new and how many known."""
     requests: dict[str, RequestLog] = {}
-    readable: list[int] = []
+    readable: dict[int, str | None] = {}
     digest = hashlib.sha256()
     for row in waiting:
         try:
             request = reader.parse(RawRow(row.raw, row.file, row.offset))
         except BadRowError:
             continue
-        readable.append(row.quarantine_id)
+        readable[row.quarantine_id] = request.user_ref
         digest.update(row.raw + b"\n")
         requests.setdefault(request.request_id, request)
     if not readable:

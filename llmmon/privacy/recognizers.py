@@ -104,7 +104,7 @@ def _telephones(text: str) -> Iterator[Find]:
         if n_digits < _TELEPHONE_DIGITS.start:
             continue
         around = text[max(0, match.start() - _TELEPHONE_BEFORE) : match.end() + _TELEPHONE_AFTER]
-        is_international = number.startswith("+") and not text[: match.start()][-1:].isalnum()
+        is_international = number.startswith("+") and not text[match.start() - 1 : match.start()].isalnum()
         if n_digits in _TELEPHONE_DIGITS and (is_international or _TELEPHONE_WORD.search(around)):
             yield Find(*match.span(), "PHONE_NUMBER", _UNSURE)
         yield from _asked("PHONE_NUMBER", match.group(), offset=match.start())

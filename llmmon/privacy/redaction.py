@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from llmmon.config import PrivacyConfig
 from llmmon.errors import BadRowError, ConfigError
 from llmmon.model import Document, Message, RequestLog
 from llmmon.privacy.keys import VARIABLE, master_key
+from llmmon.privacy.names import NameFinder
 from llmmon.privacy.plain_text import plain_text
 from llmmon.privacy.recognizers import PLACEHOLDER, TYPES, Find, find
 
@@ -37,28 +38,35 @@ class Redactor:
     Raises
     ------
     ConfigError
-        When a type is unknown, a pattern cannot be used, or there is no key to keep rows that cannot be redacted under.
+        When a type is unknown, a pattern or the model of names cannot be used, or there is no key to keep rows that
+        cannot be redacted under.
     """
 
     settings: PrivacyConfig
+    _kinds: tuple[str, ...] = field(init=False)
     _patterns: tuple[tuple[str, regex.Pattern[str]], ...] = field(init=False)
+    _names: NameFinder | None = field(init=False)
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.settings.redact) - set(TYPES))
+        redact = self.settings.redact
+        object.__setattr__(self, "_kinds", redact if isinstance(redact, tuple) else TYPES if redact else ())
+        unknown = sorted(set(self._kinds) - set(TYPES))
         if unknown:
             raise ConfigError(f"privacy.redact: no {', '.join(unknown)}; there are: {', '.join(TYPES)}")
         if self.is_on and master_key() is None:
             raise ConfigError(
                 f"privacy: {VARIABLE} is not set; rows that cannot be redacted are kept sealed under it, "
-                "so redaction needs it. `openssl rand -hex 32` makes one"
+                "so redaction needs it. `openssl rand -hex 32` makes one; without personal data in the log say "
+                "[privacy] redact = false"
             )
         patterns = tuple((name, _compiled(name, pattern)) for name, pattern in self.settings.patterns.items())
         object.__setattr__(self, "_patterns", patterns)
+        object.__setattr__(self, "_names", self.settings.names and NameFinder.load(self.settings.names))
 
     @property
     def is_on(self) -> bool:
         """Whether anything is looked for."""
-        return bool(self.settings.redact or self.settings.patterns)
+        return bool(self._kinds or self.settings.patterns or self.settings.names)
 
     def redact(self, request: RequestLog) -> RequestLog:
         """Return `request` without what was found, and with how much of each type that was.
@@ -112,28 +120,48 @@ class Redactor:
         return value
 
     def _text(self, text: str, counts: Counter[str]) -> str:
+        found = _merged([*self._find(text), *self._find_names(text)])
         # until nothing is left: what one find gives way to can stand beside what hid another
-        while found := self._find(text):
+        while found:
             parts, end = [], 0
             for item in found:
                 parts += [text[end : item.start], f"<{item.kind}>"]
                 counts[item.kind] += 1
                 end = item.end
             text = "".join([*parts, text[end:]])
+            found = _merged(self._find(text))
         return text
 
+    def _find_names(self, text: str) -> Iterator[Find]:
+        if self._names is None:
+            return
+        plain = plain_text(text)
+        placeholders = _placeholders(plain.text)
+        for item in self._names.find(plain.text):
+            if not _is_inside((item.start, item.end), placeholders):
+                start, end = plain.original(item.start, item.end)
+                yield item._replace(start=start, end=end)
+
     def _find(self, text: str) -> list[Find]:
-        found = find(text, self.settings.redact, min_confidence=self.settings.min_confidence)
+        found = find(text, self._kinds, min_confidence=self.settings.min_confidence)
         if self._patterns:
             plain = plain_text(text)
-            placeholders = [match.span() for match in PLACEHOLDER.finditer(plain.text)]
+            placeholders = _placeholders(plain.text)
             found += [
                 Find(*plain.original(*match.span()), name, 1.0)
                 for name, pattern in self._patterns
                 for match in pattern.finditer(plain.text, timeout=_PATTERN_SECONDS)
-                if not any(start <= match.start() and match.end() <= end for start, end in placeholders)
+                if not _is_inside(match.span(), placeholders)
             ]
-        return _merged(found)
+        return found
+
+
+def _placeholders(text: str) -> list[tuple[int, int]]:
+    return [match.span() for match in PLACEHOLDER.finditer(text)]
+
+
+def _is_inside(stretch: tuple[int, int], others: list[tuple[int, int]]) -> bool:
+    return any(start <= stretch[0] and stretch[1] <= end for start, end in others)
 
 
 def _merged(found: list[Find]) -> list[Find]:
@@ -151,8 +179,6 @@ def _merged(found: list[Find]) -> list[Find]:
 
 def _compiled(name: str, pattern: str) -> regex.Pattern[str]:
     where = f"privacy.patterns.{name}"
-    if not regex.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-        raise ConfigError(f"{where}: expected a name of capitals, digits and underscores, such as EMPLOYEE_ID")
     try:
         compiled = regex.compile(pattern)
     except regex.error as error:

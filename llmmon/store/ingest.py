@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -28,9 +27,9 @@ from llmmon.store import audit
 from llmmon.store.copy_text import binary, copy_binary, copy_lines, text
 from llmmon.store.coverage import lock_accounts
 from llmmon.store.database import Database, execute, fetch, in_one_transaction
-from llmmon.store.payload import SubjectKey, make_subject_keys, subject_keys
+from llmmon.store.payload import subject_keys
 from llmmon.store.stored_request import StoredRequest, fact_lines, payload_tuples, stored
-from llmmon.store.subject import last_erasures
+from llmmon.store.subject import sealing_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +64,8 @@ class Batch:
         SHA-256 over the rows in turn, each followed by a line feed; those passed over too.
     gate : mapping or None
         What Great Expectations said.
-    resolves : sequence of int
-        Quarantined rows that these requests were read from.
+    resolves : mapping of int to str or None
+        Quarantined rows that these requests were read from, and whose they are.
     """
 
     source: str
@@ -79,7 +78,7 @@ class Batch:
     raw_digest: bytes
     gate: Json | None
     config_digest: str
-    resolves: Sequence[int] = ()
+    resolves: Mapping[int, str | None] = field(default_factory=dict)
     passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -178,42 +177,12 @@ def _store(connection: Connection, batch: Batch, batch_id: int) -> tuple[list[St
     copy_lines(connection, "staging/copy", lines)
     numbered = fetch(connection, "staging/identify", {"source": batch.source})
     keys = {row.request_id: int(row.request_key) for row in numbered}
-    key_of = _subject_keys(connection, [request for request in batch.requests if request.request_id in keys])
-    rows: list[StoredRequest] = []
-    known: list[RequestLog] = []
-    for request in batch.requests:
-        key = keys.get(request.request_id)
-        if key is None:
-            known.append(request)
-        else:
-            rows.append(stored(key, request, key_of(request)))
-    rows.sort(key=attrgetter("request_key"))
+    new = sorted((item for item in batch.requests if item.request_id in keys), key=lambda item: keys[item.request_id])
+    subjects = sealing_keys(connection, new)
+    rows = [stored(keys[item.request_id], item, subject) for item, subject in zip(new, subjects, strict=True)]
     copy_lines(connection, "request_log/copy", fact_lines(rows, batch_id))
     copy_binary(connection, "request_payload/copy", payload_tuples(rows))
-    return rows, known
-
-
-def _subject_keys(connection: Connection, requests: Sequence[RequestLog]) -> Callable[[RequestLog], SubjectKey | None]:
-    """Return what the texts of each request are sealed under, making the keys of new subjects.
-
-    A request from before its subject's erasure has a key that was destroyed: its texts are not stored. Who comes back
-    after an erasure is a new subject of the same reference.
-    """
-    fetch(connection, "subject_key/lock_shared")
-    erased = last_erasures(connection, {request.user_ref for request in requests if request.user_ref})
-
-    def is_erased(request: RequestLog) -> bool:
-        last = erased.get(request.user_ref or "")
-        return last is not None and request.occurred_at <= last.erased_at
-
-    subjects = make_subject_keys(
-        connection, {request.user_ref for request in requests if request.user_ref and not is_erased(request)}
-    )
-    return lambda request: (
-        SubjectKey(erased[request.user_ref or ""].key_id, None)
-        if is_erased(request)
-        else subjects.get(request.user_ref or "")
-    )
+    return rows, [item for item in batch.requests if item.request_id not in keys]
 
 
 def _mark_dirty(connection: Connection, rows: Sequence[StoredRequest]) -> int:
@@ -258,8 +227,8 @@ def _count_changed(connection: Connection, source: str, known: Sequence[RequestL
 
 
 def _resolve(connection: Connection, batch: Batch, batch_id: int) -> int:
-    resolved = {"batch_id": batch_id, "quarantine_ids": list(batch.resolves)}
-    return execute(connection, "quarantine/resolve", resolved) if batch.resolves else 0
+    rows = {"quarantine_ids": list(batch.resolves), "user_refs": list(batch.resolves.values())}
+    return execute(connection, "quarantine/resolve", {"batch_id": batch_id, **rows}) if batch.resolves else 0
 
 
 def _redacted(rows: Sequence[StoredRequest]) -> dict[str, int]:

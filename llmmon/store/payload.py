@@ -65,9 +65,9 @@ _NO_REPLAY: Final = ReplayTexts()
 
 @dataclass(frozen=True, slots=True)
 class SubjectKey:
-    """The key that the texts of one subject are sealed under, None once it was destroyed."""
+    """The key that the texts of one subject are sealed under, None once it was destroyed or when it never had one."""
 
-    key_id: int
+    key_id: int | None
     key: bytes | None = field(repr=False)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from llmmon.errors import SealError, UnknownRowError
+from llmmon.model import Json
 from llmmon.privacy.keys import VARIABLE, master_key
 from llmmon.store.database import fetch
 
@@ -44,6 +45,18 @@ def quarantined_row(connection: Connection, quarantine_id: int) -> tuple[Row[Any
             f"no row {quarantine_id} in quarantine; `llmmon quarantine list` shows the first of each kind"
         )
     return rows[0], _raw(rows[0])
+
+
+def rows_of_subject(connection: Connection, user_ref: str) -> list[Json]:
+    """Return the rows that are known to be a subject's, with their bytes as text; raises `SealError`."""
+    rows = fetch(connection, "quarantine/of_subject", {"user_ref": user_ref})
+    return [
+        {
+            **{name: value for name, value in row._mapping.items() if name != "sealed"},
+            "raw": _raw(row).decode("utf-8", "backslashreplace"),
+        }
+        for row in rows
+    ]
 
 
 def waiting_rows(connection: Connection, source: str, *, after: int, limit: int) -> list[WaitingRow]:

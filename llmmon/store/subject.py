@@ -12,9 +12,9 @@ import msgspec
 from sqlalchemy import Connection, Row
 
 from llmmon.errors import UnknownSubjectError
-from llmmon.model import Json
+from llmmon.model import Json, RequestLog
 from llmmon.store.database import execute, fetch
-from llmmon.store.payload import opened
+from llmmon.store.payload import SubjectKey, make_subject_keys, opened
 
 _PAGE: Final = 500
 _BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
@@ -27,8 +27,8 @@ class Erasure:
 
     Parameters
     ----------
-    key_id : int
-        The key that was destroyed.
+    key_id : int or None
+        The key that was destroyed; None when all that was kept were quarantined rows.
     n_requests, n_responses, n_scores : int
         Rows whose texts nobody can read any more.
     n_quarantined : int
@@ -37,7 +37,7 @@ class Erasure:
 
     erasure_id: int
     user_ref: str
-    key_id: int
+    key_id: int | None
     n_requests: int
     n_responses: int
     n_scores: int
@@ -53,29 +53,43 @@ def erase(connection: Connection, user_ref: str, *, because: str, erased_by: str
     Raises
     ------
     UnknownSubjectError
-        When the subject has no key: it was never seen, or was erased before.
+        When nothing is kept of the subject, or it was erased before.
     """
     fetch(connection, "subject_key/lock")
     destroyed = fetch(connection, "subject_key/destroy", {"user_ref": user_ref})
-    if not destroyed:
-        raise _unknown(connection, user_ref)
-    key_id = destroyed[0].key_id
+    n_quarantined = execute(connection, "quarantine/forget_subject", {"user_ref": user_ref})
+    if not destroyed and not n_quarantined:
+        raise unknown_subject(connection, user_ref)
+    key_id = destroyed[0].key_id if destroyed else None
     done = {
         "user_ref": user_ref,
         "key_id": key_id,
-        "n_quarantined": execute(connection, "quarantine/forget_subject", {"user_ref": user_ref}),
+        "n_quarantined": n_quarantined,
         **fetch(connection, "subject_erasure/count", {"key_id": key_id})[0]._mapping,
     }
     (kept,) = fetch(connection, "subject_erasure/keep", {**done, "because": because, "erased_by": erased_by})
     return Erasure(**done, **kept._mapping)
 
 
-def last_erasures(connection: Connection, user_refs: Collection[str]) -> Mapping[str, Row[Any]]:
-    """Return by subject the key_id and the time of its last erasure; subjects that were never erased lack."""
-    if not user_refs:
-        return {}
-    rows = fetch(connection, "subject_erasure/find", {"user_refs": sorted(user_refs)})
-    return {row.user_ref: row for row in rows}
+def sealing_keys(connection: Connection, requests: Sequence[RequestLog]) -> list[SubjectKey | None]:
+    """Return what the texts of each of some new requests are sealed under, making the keys of new subjects.
+
+    A request from before its subject's erasure has a key that was destroyed: its texts are not stored. Who comes back
+    after an erasure is a new subject of the same reference. Nobody is erased until this transaction ends.
+    """
+    fetch(connection, "subject_key/lock_shared")
+    ends = _last_erasures(connection, {request.user_ref for request in requests if request.user_ref})
+    destroyed = [
+        end is not None and request.occurred_at <= end.erased_at
+        for request in requests
+        for end in [ends.get(request.user_ref or "")]
+    ]
+    known_by = zip(requests, destroyed, strict=True)
+    keys = make_subject_keys(connection, {item.user_ref for item, is_gone in known_by if item.user_ref and not is_gone})
+    return [
+        SubjectKey(ends[request.user_ref or ""].key_id, None) if is_gone else keys.get(request.user_ref or "")
+        for request, is_gone in zip(requests, destroyed, strict=True)
+    ]
 
 
 def subject_requests(connection: Connection, user_ref: str) -> Iterator[Json]:
@@ -83,8 +97,6 @@ def subject_requests(connection: Connection, user_ref: str) -> Iterator[Json]:
 
     Raises
     ------
-    UnknownSubjectError
-        When there are none.
     SealError
         When ``LLMMON_PRIVACY_KEY`` is missing or another one.
     """
@@ -112,12 +124,19 @@ def subject_requests(connection: Connection, user_ref: str) -> Iterator[Json]:
                 "alerts": alerts[row.request_key],
             }
         after = (rows[-1].occurred_at, rows[-1].request_key)
-    if after[1] == -1:
-        raise _unknown(connection, user_ref)
 
 
-def _unknown(connection: Connection, user_ref: str) -> UnknownSubjectError:
-    before = last_erasures(connection, [user_ref]).get(user_ref)
+def _last_erasures(connection: Connection, user_refs: Collection[str]) -> Mapping[str, Row[Any]]:
+    """Return by subject the key_id and the time of its last erasure; subjects that were never erased lack."""
+    if not user_refs:
+        return {}
+    rows = fetch(connection, "subject_erasure/find", {"user_refs": sorted(user_refs)})
+    return {row.user_ref: row for row in rows}
+
+
+def unknown_subject(connection: Connection, user_ref: str) -> UnknownSubjectError:
+    """Return the error that nothing is kept of a subject, and since when."""
+    before = _last_erasures(connection, [user_ref]).get(user_ref)
     if before is not None:
         return UnknownSubjectError(f"{user_ref}: erased already, at {before.erased_at:%Y-%m-%d %H:%M} UTC")
     return UnknownSubjectError(

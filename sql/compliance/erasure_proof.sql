@@ -21,9 +21,9 @@ SELECT e.erasure_id,
        told.event_id                                              AS audit_event_id
   FROM llmmon.subject_erasure AS e
   LEFT JOIN llmmon.subject_key AS k ON k.key_id = e.key_id
-  LEFT JOIN llmmon.subject_key AS again ON again.user_ref = e.user_ref AND again.key_id <> e.key_id
+  LEFT JOIN llmmon.subject_key AS again ON again.user_ref = e.user_ref AND again.key_id IS DISTINCT FROM e.key_id
   LEFT JOIN audit.trail AS told
-    ON told.event = 'subject.erased' AND (told.detail ->> 'key_id')::bigint = e.key_id
+    ON told.event = 'subject.erased' AND (told.detail ->> 'erasure_id')::bigint = e.erasure_id
  CROSS JOIN LATERAL (
     SELECT count(*)                                                        AS n_texts,
            count(l.digest)                                                 AS n_digests,

@@ -49,7 +49,7 @@ COMMENT ON COLUMN llmmon.quarantine.user_ref IS 'Its subject, where the row coul
 CREATE TABLE llmmon.subject_erasure (
   erasure_id    bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   user_ref      text        NOT NULL,
-  key_id        bigint      NOT NULL CONSTRAINT a_key_is_destroyed_once UNIQUE,
+  key_id        bigint      CONSTRAINT a_key_is_destroyed_once UNIQUE,
   erased_by     text        NOT NULL,
   because       text        NOT NULL,
   n_requests    bigint      NOT NULL,
@@ -58,6 +58,7 @@ CREATE TABLE llmmon.subject_erasure (
   n_quarantined bigint      NOT NULL,
   erased_at     timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+COMMENT ON COLUMN llmmon.subject_erasure.key_id IS 'The key that was destroyed; null: all that was kept of the subject were quarantined rows.';
 COMMENT ON COLUMN llmmon.subject_erasure.n_quarantined IS 'Quarantined rows that were removed; the other counts are of rows whose texts became unreadable.';
 -- Serves queries/subject_erasure/find.sql.
 CREATE INDEX subject_erasure_by_subject ON llmmon.subject_erasure (user_ref);
@@ -73,5 +74,6 @@ GRANT SELECT, INSERT ON llmmon.subject_erasure TO llmmon_eraser;
 GRANT INSERT (body) ON audit.event TO llmmon_eraser;
 
 GRANT SELECT ON llmmon.subject_erasure TO llmmon_writer, llmmon_auditor;
+GRANT UPDATE (user_ref) ON llmmon.quarantine TO llmmon_writer;
 GRANT SELECT (response_characters) ON llmmon.response TO llmmon_analyst;
 GRANT SELECT (key_id) ON llmmon.response, llmmon.score TO llmmon_auditor;

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import PRIVACY_KEY
+
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
 
@@ -30,6 +32,7 @@ def airflow_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__API_AUTH__JWT_SECRET": "only-for-these-tests-" * 4,
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "LLMMON_PRIVACY_KEY": PRIVACY_KEY,
         "PYTHONPATH": f"{CHECKOUT / 'plugins'}{os.pathsep}{CHECKOUT}",
     }
 

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from llmmon.config import Config
 from llmmon.store.database import Database
 from tests.canaries import found, planted_log
@@ -54,14 +52,12 @@ def test_airflow_keeps_no_canary(
     config: Callable[..., Config],
     database: Database,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nothing in any file of Airflow's folder, with its database, or in what tasks print, although nothing is redacted.
 
     Some rows cannot be read, and some replays fail with an error that quotes them; the endpoint is sent canaries, so
     that the search is seen to find what there is.
     """
-    monkeypatch.setenv("LLMMON_PRIVACY_KEY", "a key for tests, long enough")
     served, slack = ChatServer(), ChatServer()
     served.otherwise = lambda handler: (
         status(400, json.dumps({"error": served.requests[-1]["messages"]}))
@@ -76,7 +72,6 @@ def test_airflow_keeps_no_canary(
         environment = {
             **airflow_environment,
             "AIRFLOW_HOME": str(home),
-            "LLMMON_PRIVACY_KEY": "a key for tests, long enough",
             "LLMMON_DATABASE_URL": database.url.render_as_string(hide_password=False),
             "LLMMON_CONFIG": str(tmp_path / "llmmon.toml"),
             "AIRFLOW_CONN_LLMMON_SLACK": json.dumps(

@@ -16,6 +16,7 @@ import pytest
 from llmmon.errors import AccountingError, ConfigError, GateError
 from llmmon.model import Window
 from llmmon.pipeline.ingest import finish_ingest, ingest_source
+from llmmon.privacy.keys import master_key
 from llmmon.store.coverage import StageCount, close_stage, event_windows, is_done, unfinished_windows
 from llmmon.store.database import Database, fetch
 from llmmon.store.request_log import window_requests
@@ -90,9 +91,10 @@ def test_every_row_of_a_poisoned_log_is_new_duplicate_or_quarantined(database, c
     assert (result.n_in, result.n_new, result.n_dup, result.n_bad) == (12, 5, 2, 5)
     whole = path.read_bytes()
     kept = rows(database, "SELECT byte_offset, raw, code, reason, file FROM llmmon.quarantine ORDER BY byte_offset")
-    assert [bytes(raw) for _, raw, *_ in kept] == poison
-    for offset, raw, _, reason, file in kept:
-        assert whole[offset : offset + len(raw)] == bytes(raw)
+    opened = [master_key().open_quarantine(bytes(raw)) for _, raw, *_ in kept]
+    assert opened == poison
+    for (offset, _, _, reason, file), raw in zip(kept, opened, strict=True):
+        assert whole[offset : offset + len(raw)] == raw
         assert reason
         assert file == str(path)
     assert [code for _, _, code, *_ in kept] == [

@@ -14,6 +14,7 @@ from llmmon.errors import ConfigError, PluginError
 from llmmon.model import Window
 from llmmon.pipeline.ingest import ingest_source
 from llmmon.pipeline.quickstart import config_reading
+from llmmon.privacy.keys import master_key
 from llmmon.store.request_log import window_requests
 
 MAPPINGS = Path(__file__).parents[2] / "docs" / "mappings"
@@ -47,7 +48,7 @@ def quarantined(database):
     """Return offset, code and bytes of what could not be read."""
     with database.transaction() as connection:
         rows = connection.exec_driver_sql("SELECT byte_offset, code, raw FROM llmmon.quarantine ORDER BY 1").all()
-    return [(row.byte_offset, row.code, bytes(row.raw)) for row in rows]
+    return [(row.byte_offset, row.code, master_key().open_quarantine(bytes(row.raw))) for row in rows]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -90,8 +91,9 @@ def test_csv_is_mapped_and_followed(database, config, tmp_path, packed):
     assert ingest_source(database, settings, "mine").n_in == 0
 
 
-def test_json_lines_of_any_shape_are_mapped(database, config, jsonl):
+def test_json_lines_of_any_shape_are_mapped(database, config, jsonl, monkeypatch):
     """Nested paths, a template, seconds to milliseconds, Unix milliseconds, and the digest where there is no id."""
+    monkeypatch.delenv("LLMMON_PRIVACY_KEY")
     text = (
         CSV.replace("mapped_csv", "mapped_jsonl").replace("*.csv*", "*.jsonl").partition("[sources.mine.read.fields]")
     )
@@ -104,6 +106,8 @@ ttft_ms = { path = "first_s", scale = 1000 }
 groups = { age = "who.age" }
 [deployments.v-m1]
 source = "mine"
+[privacy]
+redact = false
 """
     row = {
         "at": 1687842000000,
@@ -122,9 +126,8 @@ source = "mine"
     assert first.request_id != second.request_id
 
 
-def test_without_an_id_a_line_is_known_by_a_keyed_digest_once_there_is_a_key(database, config, jsonl, monkeypatch):
+def test_without_an_id_a_line_is_known_by_a_keyed_digest_once_there_is_a_key(database, config, jsonl):
     """A plain digest would outlive an erasure and let anybody confirm a guess at the text."""
-    monkeypatch.setenv("LLMMON_PRIVACY_KEY", "a key for tests, long enough")
     fields = """
 [sources.mine.read]
 type = "mapped_jsonl"

@@ -24,6 +24,7 @@ def loaded(database, config, jsonl, line):
                 index,
                 timestamp=(WINDOW.start + timedelta(minutes=4 * index - 2880)).isoformat(),
                 deployment=names[index % 2],
+                user=f"user {index % 7}",
             )
             for index in range(2160)
         ]
@@ -65,6 +66,15 @@ def test_a_window_over_midnight_reads_two_days(loaded):
     nodes = plan(loaded, "request_log/window", {"deployment": "assistant", "start": window.start, "end": window.end})
     tables = {node["Relation Name"] for node in nodes if node.get("Relation Name", "").startswith("request_")}
     assert tables == {f"request_{kind}_202306{day}" for kind in ("log", "payload") for day in (28, 29)}
+
+
+def test_the_keys_of_a_page_are_looked_up_one_by_one(loaded):
+    """A page of a large window does not read the whole window: each request is reached by its key, in one partition."""
+    parameters = {"start": WINDOW.start, "end": WINDOW.end, "request_keys": [800, 801]}
+    nodes = plan(loaded, "subject_key/of_requests", parameters)
+    (payload,) = (node for node in nodes if node.get("Relation Name", "").startswith("request_payload"))
+    assert payload["Relation Name"] == "request_payload_20230628"
+    assert "identity.request_key" in payload["Index Cond"]
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,8 @@ SPAN = {"deployment": "assistant", "start": WINDOW.start, "end": WINDOW.end}
 
 
 @pytest.fixture
-def loaded(database, config, jsonl, line, monkeypatch):
+def loaded(database, config, jsonl, line):
     """Ann asks twice, Bob once, and somebody whom the log does not name once; one line cannot be read."""
-    monkeypatch.setenv("LLMMON_PRIVACY_KEY", "a key for tests, long enough")
     users = ["ann", "bob", "ann", None]
     jsonl([*(line(i, user=user, groups={"b": "1", "a": "2"}) for i, user in enumerate(users)), b'{"secret word'])
     result = ingest_source(database, config(), "logs")
@@ -114,14 +113,12 @@ def test_a_repeated_request_is_told_from_a_changed_one(loaded, config, jsonl, li
         assert fetch(connection, "request_log/count", SPAN)[0].n == 4
 
 
-def test_personal_data_is_replaced_before_it_is_stored(database, config, jsonl, line, monkeypatch):
-    """The store has the type and the count, the audit trail the sum, and the leakage scorer counts it when told."""
-    monkeypatch.setenv("LLMMON_PRIVACY_KEY", "a key for tests, long enough")
+def test_personal_data_is_replaced_before_it_is_stored(database, config, jsonl, line):
+    """The store has the type and the count, the audit trail the sum; the leakage scorer counts it when told."""
     leaking = line(1)
     leaking["response"]["choices"][0]["message"]["content"] = "Write to ann@example.com or bob@example.com"
     jsonl([line(0), leaking])
-    settings = config(extra='[privacy]\nredact = ["EMAIL_ADDRESS"]\n')
-    assert ingest_source(database, settings, "logs").n_new == 2
+    assert ingest_source(database, config(), "logs").n_new == 2
     with database.transaction() as connection:
         plain, redacted = (request for _, request in window_requests(connection, "assistant", WINDOW))
         detail = connection.exec_driver_sql("SELECT detail FROM audit.trail WHERE event = 'batch.loaded'").scalar_one()

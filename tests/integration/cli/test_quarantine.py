@@ -13,6 +13,8 @@ OTHER = """
 [sources.logs]
 read = {type = "openai_jsonl", path = "${here}/*.jsonl"%s}
 gate = {max_bad_fraction = 1.0, min_rows = 0}
+[privacy]
+redact = false
 [deployments.assistant]
 source = "logs"
 """
@@ -24,7 +26,7 @@ def run(config, tmp_path, database_url, monkeypatch, request):
     if request.param:
         monkeypatch.setenv("LLMMON_PRIVACY_KEY", request.param)
     else:
-        monkeypatch.delenv("LLMMON_PRIVACY_KEY", raising=False)
+        monkeypatch.delenv("LLMMON_PRIVACY_KEY")
     monkeypatch.setenv("LLMMON_DATABASE_URL", database_url)
     monkeypatch.setenv("LLMMON_CONFIG", str(tmp_path / "llmmon.toml"))
     config(OTHER % "")

@@ -29,6 +29,16 @@ def test_rows_are_shown_as_they_would_be_stored(run, jsonl, line):
     assert "1 of 2 rows can be read; nothing was stored" in result.output
 
 
+def test_a_newcomer_needs_no_key(run, jsonl, line, tmp_path, monkeypatch):
+    """Without one the local stack's is used, so that what is shown is redacted as it would be."""
+    monkeypatch.delenv("LLMMON_PRIVACY_KEY")
+    monkeypatch.setenv("LLMMON_HOME", str(tmp_path / "home"))
+    jsonl([line(1, tags={"mail": "ann@example.com"})])
+    result = run("sources", "check", "logs")
+    assert result.exit_code == 0, result.output
+    assert "<EMAIL_ADDRESS>" in result.output
+
+
 def test_a_log_cannot_write_to_the_terminal(run, jsonl, line):
     """Escape sequences are shown as replacement characters, long text by its beginning and length."""
     jsonl([line(1, route="\x1b[31mred", tenant="x" * 100)])

@@ -16,7 +16,6 @@ BECAUSE = ("--because", "request 17")
 @pytest.fixture
 def run(config, tmp_path, database_url, monkeypatch, jsonl, line):
     """Run a verb over two requests of Ann and one of Bob; returns output and exit code."""
-    monkeypatch.setenv("LLMMON_PRIVACY_KEY", "a key for tests, long enough")
     monkeypatch.setenv("LLMMON_DATABASE_URL", database_url)
     monkeypatch.setenv("LLMMON_CONFIG", str(tmp_path / "llmmon.toml"))
     config()

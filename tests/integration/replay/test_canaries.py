@@ -84,7 +84,6 @@ def through(request, server, slack, config, tmp_path, monkeypatch, caplog):
 
     The endpoint repeats what it is asked, or quotes it in an error. The server logs every statement.
     """
-    monkeypatch.setenv("LLMMON_PRIVACY_KEY", "a key for tests, long enough")
     caplog.set_level(logging.DEBUG)
 
     def repeat(handler):

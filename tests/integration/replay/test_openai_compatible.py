@@ -192,6 +192,17 @@ def test_the_key_comes_from_the_connection_and_appears_nowhere(server, item, cap
     assert "sk-secret" not in caplog.text + repr(found) + repr(parameters_of(backend))
 
 
+def test_what_a_hopeless_endpoint_answers_is_kept_and_not_raised(server, item, caplog):
+    """It can quote the prompt: it is kept with the response, which is sealed; the task's error has the status only."""
+    server.otherwise = status(404, '{"error": "cannot answer: Is 17 a prime number?"}')
+    found = []
+    backend = OpenAICompatible(base_url=server.url, model="demo")
+    with pytest.raises(BackendUnavailableError, match="http_404") as caught:
+        iter_into(found, backend.generate([item()]))
+    assert "prime" in found[0].detail["told"]
+    assert "prime" not in str(caught.value) + caplog.text
+
+
 def test_a_refused_key_is_told_as_such(server, item):
     """When every item is refused with 401 the call ends with an error, so that a task turns red."""
     server.otherwise = status(401)

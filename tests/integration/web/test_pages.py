@@ -139,6 +139,18 @@ def test_alert_shows_replays_side_by_side(site, connect):
         assert expected in text
 
 
+def test_what_was_erased_is_named_as_erased(own_site, connect_own):
+    """The request keeps its facts; in place of its logged and its replayed answers stands why there are none."""
+    with own_site.database.transaction() as connection:
+        (key, *_) = connection.exec_driver_sql("SELECT request_keys FROM llmmon.alert WHERE alert_id = 1").scalar_one()
+        for table in ("request_payload", "response"):
+            connection.exec_driver_sql(f"UPDATE llmmon.{table} SET key_id = 99 WHERE request_key = %s", (key,))
+    text = connect_own().get("/llmmon/alerts/1").text
+
+    assert text.count("No answer: its subject was erased") == 4
+    assert "451 try again later" in text
+
+
 def test_pages_write_nothing(site, connect):
     """A page's transaction is read-only, so that no page can change what it shows."""
     from llmmon.errors import StoreError

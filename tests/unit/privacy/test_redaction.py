@@ -95,7 +95,6 @@ def test_patterns_of_ones_own_are_replaced_by_their_name(request_log):
         ({"redact": ["SHOE_SIZE"]}, "privacy.redact: no SHOE_SIZE; there are: CREDIT_CARD"),
         ({"patterns": {"A": "("}}, "privacy.patterns.A: .* is no regular expression"),
         ({"patterns": {"A": "x*"}}, "matches the empty text"),
-        ({"patterns": {"a b": "x"}}, "expected a name of capitals"),
     ],
 )
 def test_settings_that_cannot_be_used_are_told(changes, words):
@@ -107,9 +106,21 @@ def test_settings_that_cannot_be_used_are_told(changes, words):
 def test_without_a_key_nothing_is_redacted_and_nothing_is_read(monkeypatch):
     """Rows that cannot be redacted are kept sealed, so there must be something to seal them with."""
     monkeypatch.delenv("LLMMON_PRIVACY_KEY")
-    with pytest.raises(ConfigError, match="LLMMON_PRIVACY_KEY is not set"):
-        redactor()
+    with pytest.raises(ConfigError, match=r"LLMMON_PRIVACY_KEY is not set.*\[privacy\] redact = false"):
+        Redactor(PrivacyConfig())
+    assert not redactor(redact=False).is_on
     assert not redactor(redact=[]).is_on
+
+
+@pytest.mark.parametrize(
+    ("redact", "kinds"), [({}, TYPES), ({"redact": True}, TYPES), ({"redact": ["US_SSN"]}, ["US_SSN"])]
+)
+def test_all_types_are_replaced_unless_the_configuration_says_less(request_log, redact, kinds):
+    """Redaction is on without a word in the configuration."""
+    found = Redactor(PrivacyConfig.model_validate(redact)).redact(
+        request_log(response_text=" and ".join(PIECES.values()))
+    )
+    assert set(found.redacted) == set(kinds)
 
 
 DISGUISED = {
