@@ -1,0 +1,85 @@
+"""The Postgres of the embedded stack, with its production settings (fsync on), to be killed and started again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import sqlalchemy
+
+from llmmon.embedded import processes
+from llmmon.embedded.postgres import Postgres, data_folder
+from llmmon.store.database import Database
+from llmmon.store.migrate import upgrade
+
+_PASSWORD = "of the fault tests"
+
+
+class Cluster:
+    """One server and the databases in it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self._server = Postgres(home, port=self.port, password=_PASSWORD)
+        self._template: str | None = None
+
+    @property
+    def data(self) -> Path:
+        """Where the data lie."""
+        return data_folder(self.home)
+
+    def start(self) -> None:
+        """Start the server, or start it again: it recovers what was committed."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Stop the server as an operator does."""
+        self._server.stop()
+
+    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """End the server without a word: ``SIGKILL``, or ``SIGQUIT``, which is Postgres' immediate shutdown."""
+        pid = processes.running_pid(self.home, "postgres")
+        assert pid is not None, "the server is not running"
+        backends = psutil.Process(pid).children()
+        os.kill(pid, how)
+        _, left = psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=20)
+        assert not left
+        psutil.wait_procs(backends, timeout=20)
+
+    def remove(self) -> None:
+        """Stop the server and remove its data, also those that lie outside `home`."""
+        self.stop()
+        shutil.rmtree(self.data)
+        with suppress(OSError):  # of root's folder under /var/tmp only an empty one is left; home is pytest's
+            self.data.parent.rmdir()
+
+    def url(self, database: str) -> str:
+        """Return the owner's URL; without TLS, which the wire could not read."""
+        return f"postgresql://postgres:{_PASSWORD}@127.0.0.1:{self.port}/{database}?sslmode=disable&gssencmode=disable"
+
+    def create_database(self) -> str:
+        """Create a migrated database and return its name."""
+        if self._template is None:
+            self._template = "llmmon_template"
+            self._server.create_database(self._template)
+            upgrade(self.url(self._template))
+        name = f"faults_{uuid.uuid4().hex[:8]}"
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}" STRATEGY wal_log')
+        return name
+
+    def execute(self, *statements: str, database: str = "postgres") -> None:
+        """Run statements as an administrator, each in a transaction of its own."""
+        engine = sqlalchemy.create_engine(Database(self.url(database)).url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+        engine.dispose()
