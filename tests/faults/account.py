@@ -89,9 +89,8 @@ def account(database: Database, traffic: Traffic) -> Account:
         n_in, n_new, n_dup, n_bad = (
             _column(connection, sums.format(name))[0] for name in ("n_in", "n_new", "n_dup", "n_bad")
         )
-        for words, query in _CONTRADICTIONS.items():
-            found.find("unaccounted", len(_column(connection, query)), words)
-        found.find("unaccounted", _n_unproven(connection), "rows or batches whose digest is another")
+        for words, n in contradictions(connection).items():
+            found.find("unaccounted", n, words)
     expected = Counter(traffic.ids)
     found.find("lost", (expected - stored).total(), "requests of the log are not in request_log")
     found.find("lost", (traffic.bad - quarantined).total(), "bad rows of the log are not in quarantine")
@@ -105,6 +104,13 @@ def account(database: Database, traffic: Traffic) -> Account:
     sums_differ = abs(n_new - len(traffic.ids)) + abs(n_dup - traffic.n_dup) + abs(n_bad - traffic.bad.total())
     found.find("unaccounted", sums_differ, "rows are counted as something else than they are")
     return found
+
+
+def contradictions(connection: Connection) -> dict[str, int]:
+    """Return what must never be in a store, at any moment, and how much of it there is."""
+    found = {words: len(_column(connection, query)) for words, query in _CONTRADICTIONS.items()}
+    found["rows or batches whose digest is another"] = _n_unproven(connection)
+    return {words: n for words, n in found.items() if n}
 
 
 def contents(database: Database) -> list[Any]:

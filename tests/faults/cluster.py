@@ -6,12 +6,15 @@ import os
 import shutil
 import signal
 import socket
+import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import sqlalchemy
+import tenacity
+from sqlalchemy.exc import OperationalError
 
 from llmmon.embedded import processes
 from llmmon.embedded.postgres import Postgres, data_folder
@@ -19,6 +22,12 @@ from llmmon.store.database import Database
 from llmmon.store.migrate import upgrade
 
 _PASSWORD = "of the fault tests"
+_CONNECTING = tenacity.Retrying(
+    retry=tenacity.retry_if_exception_type(OperationalError),
+    wait=tenacity.wait_fixed(0.05),
+    stop=tenacity.stop_after_delay(30),
+    reraise=True,
+)
 
 
 class Cluster:
@@ -41,6 +50,10 @@ class Cluster:
         """Start the server, or start it again: it recovers what was committed."""
         self._server.start()
 
+    def wait(self) -> None:
+        """Wait until the server takes connections, as it does after it has recovered."""
+        self.execute("SELECT 1")
+
     def stop(self) -> None:
         """Stop the server as an operator does."""
         self._server.stop()
@@ -51,9 +64,15 @@ class Cluster:
         assert pid is not None, "the server is not running"
         backends = psutil.Process(pid).children()
         os.kill(pid, how)
-        _, left = psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=20)
-        assert not left
+        self.wait_until_down()
         psutil.wait_procs(backends, timeout=20)
+
+    def wait_until_down(self) -> None:
+        """Wait until the server has ended."""
+        end = time.monotonic() + 30
+        while processes.is_running(self.home, "postgres"):
+            assert time.monotonic() < end, "the server is still running"
+            time.sleep(0.02)
 
     def remove(self) -> None:
         """Stop the server and remove its data, also those that lie outside `home`."""
@@ -68,6 +87,7 @@ class Cluster:
 
     def create_database(self) -> str:
         """Create a migrated database and return its name."""
+        self.wait()
         if self._template is None:
             self._template = "llmmon_template"
             self._server.create_database(self._template)
@@ -77,9 +97,9 @@ class Cluster:
         return name
 
     def execute(self, *statements: str, database: str = "postgres") -> None:
-        """Run statements as an administrator, each in a transaction of its own."""
+        """Run statements as an administrator, each in a transaction of its own; wait while the server recovers."""
         engine = sqlalchemy.create_engine(Database(self.url(database)).url, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
+        with _CONNECTING.copy()(engine.connect) as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
         engine.dispose()

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from llmmon.store.database import Database
 from tests.faults import loader
-from tests.faults.account import Account, account, contents
+from tests.faults.account import Account, account, contents, contradictions
 from tests.faults.cluster import Cluster
 from tests.faults.traffic import Traffic
 from tests.faults.wire import Link, Point, Strike, Wire
 
 PRIVACY_KEY = "a key of the fault tests"
+ENVIRONMENT = {"LLMMON_PRIVACY_KEY": PRIVACY_KEY, "COLUMNS": "1000"}
 LOAD_SECONDS = 120
 TOML = """
 [sources.logs]
@@ -63,7 +64,7 @@ class Site:
 
     def start(self, *verb: str, sabotage: str = "") -> ForkServerProcess:
         """Start a verb, ``ingest`` unless another is named."""
-        return loader.start(self.command(*verb), {"LLMMON_PRIVACY_KEY": PRIVACY_KEY}, self.output, sabotage)
+        return loader.start(self.command(*verb), ENVIRONMENT, self.output, sabotage)
 
     def finish(self, process: ForkServerProcess) -> int:
         """Wait for a process and return how it ended: its exit code, or minus the signal that ended it."""
@@ -72,8 +73,8 @@ class Site:
         return process.exitcode
 
     def told(self) -> str:
-        """Return the end of what the loaders said."""
-        return self.output.read_text("utf-8", "replace")[-4000:] if self.output.exists() else ""
+        """Return what the loaders said, without the layout."""
+        return " ".join(self.output.read_text("utf-8", "replace").split()) if self.output.exists() else ""
 
     def strike(
         self,
@@ -89,7 +90,7 @@ class Site:
         self.wire.arm(strike)
         ended = self.finish(self.start(verb, sabotage=sabotage))
         self.wire.arm(None)
-        return strike.happened.is_set(), ended
+        return strike.happened.is_set() and strike.over.wait(60), ended
 
     def kill_at(self, point: Point, occurrence: int = 0, *, sabotage: str = "") -> bool:
         """Kill -9 a loader when it says something to Postgres; return whether it was killed."""
@@ -118,6 +119,7 @@ class Site:
     def drain(self) -> None:
         """Load to the end of the log with nothing in the way; one run has to be enough."""
         self.wire.arm(None)
+        self.cluster.wait()
         ended = self.finish(self.start())
         assert ended == 0, self.told()
 
@@ -133,6 +135,11 @@ class Site:
         assert found.closes, "\n".join(found.findings)
         if undisturbed is not None:
             assert contents(self.database) == contents(undisturbed)
+
+    def assert_consistent(self) -> None:
+        """Check the store while the log is not read to its end."""
+        with self.database.transaction() as connection:
+            assert not contradictions(connection)
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Return what a query of the test's own finds."""

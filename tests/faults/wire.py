@@ -83,12 +83,15 @@ class Strike:
         Does the harm, given the link; returns whether the conversation may go on.
     occurrence : int
         How many matching messages pass unharmed before.
+    happened, over : Event
+        Its moment came; the harm is done.
     """
 
     point: Point
     act: Callable[[Link], bool]
     occurrence: int = 0
     happened: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
 
     def matches(self, link: Link, kind: str) -> bool:
         """Return whether the message that `link` sends now is the one."""
@@ -140,9 +143,11 @@ class Wire:
                     threading.Thread(target=self._run, args=(pump, link), name="wire", daemon=True).start()
 
     def _run(self, pump: Callable[[Link], None], link: Link) -> None:
-        with suppress(OSError, EOFError):
-            pump(link)
-        link.cut()
+        try:
+            with suppress(OSError, EOFError):
+                pump(link)
+        finally:
+            link.cut()
 
     def _ask(self, link: Link) -> None:
         """Pass the loader's messages to Postgres."""
@@ -190,9 +195,11 @@ class Wire:
 
 
 def _go_on(strike: Strike, link: Link) -> bool:
-    goes_on = strike.act(link)
     strike.happened.set()
-    return goes_on
+    try:
+        return strike.act(link)
+    finally:
+        strike.over.set()
 
 
 def _message(side: socket.socket) -> tuple[str, bytes]:
