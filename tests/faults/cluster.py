@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import time
 import uuid
 from contextlib import suppress
@@ -21,7 +22,7 @@ from llmmon.embedded.postgres import Postgres, data_folder
 from llmmon.store.database import Database
 from llmmon.store.migrate import upgrade
 
-_PASSWORD = "of the fault tests"
+_PASSWORD = "of-the-fault-tests"
 _CONNECTING = tenacity.Retrying(
     retry=tenacity.retry_if_exception_type(OperationalError),
     wait=tenacity.wait_fixed(0.05),
@@ -75,8 +76,9 @@ class Cluster:
             time.sleep(0.02)
 
     def remove(self) -> None:
-        """Stop the server and remove its data, also those that lie outside `home`."""
-        self.stop()
+        """End the server, at once, and remove its data, also those that lie outside `home`."""
+        if processes.is_running(self.home, "postgres"):
+            self.kill(signal.SIGQUIT)
         shutil.rmtree(self.data)
         with suppress(OSError):  # of root's folder under /var/tmp only an empty one is left; home is pytest's
             self.data.parent.rmdir()
@@ -95,6 +97,15 @@ class Cluster:
         name = f"faults_{uuid.uuid4().hex[:8]}"
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}" STRATEGY wal_log')
         return name
+
+    def copy_by_dump(self, name: str) -> str:
+        """Dump a database, restore it as another one, and return the name of that."""
+        copy = f"{name}_restored"
+        self.execute(f'CREATE DATABASE "{copy}" TEMPLATE template0 STRATEGY wal_log')
+        dump, restore = (self._server.psql().with_name(program) for program in ("pg_dump", "pg_restore"))
+        dumped = subprocess.run([dump, "--format=custom", self.url(name)], check=True, capture_output=True)
+        subprocess.run([restore, "--exit-on-error", "--dbname", self.url(copy)], input=dumped.stdout, check=True)
+        return copy
 
     def execute(self, *statements: str, database: str = "postgres") -> None:
         """Run statements as an administrator, each in a transaction of its own; wait while the server recovers."""
