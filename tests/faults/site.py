@@ -62,15 +62,18 @@ class Site:
             url = url.replace(f":{self.cluster.port}/", f":{self.wire.port}/")
         return ["-v", *(verb or ("ingest",)), "--config", str(self.config), "--database", url]
 
-    def start(self, *verb: str, sabotage: str = "") -> ForkServerProcess:
+    def start(self, *verb: str, sabotage: str = "", stopped: bool = False) -> ForkServerProcess:
         """Start a verb, ``ingest`` unless another is named."""
-        return loader.start(self.command(*verb), ENVIRONMENT, self.output, sabotage)
+        return loader.start(self.command(*verb), ENVIRONMENT, self.output, sabotage=sabotage, stopped=stopped)
 
     def finish(self, process: ForkServerProcess) -> int:
         """Wait for a process and return how it ended: its exit code, or minus the signal that ended it."""
         process.join(LOAD_SECONDS)
-        assert process.exitcode is not None, f"still running after {LOAD_SECONDS} s: {self.told()}"
-        return process.exitcode
+        in_time = process.exitcode is not None
+        process.kill()
+        process.join()
+        assert in_time, f"still running after {LOAD_SECONDS} s: {self.told()}"
+        return process.exitcode or 0
 
     def told(self) -> str:
         """Return what the loaders said, without the layout."""
