@@ -762,8 +762,8 @@ CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
     (b.n_in = ((b.n_new + b.n_dup) + b.n_bad)) AS adds_up,
     quarantined.n AS n_in_quarantine,
         CASE
-            WHEN (b.state = 'held'::text) THEN NULL::boolean
-            ELSE (NOT (b.from_position IS DISTINCT FROM lag(b.to_position) OVER (PARTITION BY b.source, (b.state = 'held'::text) ORDER BY b.batch_id)))
+            WHEN (b.state = 'loaded'::text) THEN (NOT (b.from_position IS DISTINCT FROM lag(b.to_position) OVER (PARTITION BY b.source, (b.state = 'loaded'::text) ORDER BY b.batch_id)))
+            ELSE NULL::boolean
         END AS follows_the_batch_before,
     ((b.gate ->> 'success'::text))::boolean AS gate_passed,
     b.first_occurred_at,
@@ -777,8 +777,8 @@ CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
           WHERE (q.batch_id = b.batch_id)) quarantined)
   ORDER BY b.batch_id;
 
-COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad; whether the bad ones are all in quarantine, whether the batch begins where the one before ended, what its gate said and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
-sha256 5e63919e83471fbbf4bba36bd7af5d7f8067df543b61e1a524f026c713f9287e';
+COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad; whether the bad ones are all in quarantine, whether the batch begins where the one loaded before ended, what its gate said and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
+sha256 c610ab470cf527706c10b7640f181fcb2dc73c57af09c15ba86c66433518f0b7';
 
 CREATE VIEW compliance.ledger_status WITH (security_invoker='true') AS
  SELECT events.n_events,

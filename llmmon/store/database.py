@@ -19,6 +19,8 @@ from llmmon.store.statements import statement
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+_ATTEMPTS: Final = 5
+_RECOVERY_SECONDS: Final = 60
 _NEXT_STEPS: Final = {  # by SQLSTATE
     "42501": "; this login needs the role llmmon_writer, llmmon_analyst to read, or llmmon_eraser to erase",
     "53100": "; free space where Postgres keeps its data and run this again: nothing of this step was kept",
@@ -75,7 +77,10 @@ class Database:
 
 
 def in_one_transaction(work: Callable[[], T]) -> T:
-    """Return `work()`, tried again up to four times when Postgres could not finish it for a passing reason.
+    """Return `work()`, tried again when Postgres could not finish it for a passing reason.
+
+    What another transaction caused (a deadlock, a lock that was not had) is tried five times. A lost connection is
+    tried for a minute, in which Postgres can recover from a crash or a standby take over.
 
     Parameters
     ----------
@@ -85,16 +90,23 @@ def in_one_transaction(work: Callable[[], T]) -> T:
     Raises
     ------
     StoreError
-        When the reason does not pass, or has not passed after five attempts within some seconds.
+        When the reason does not pass, or has not passed by then.
     """
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception(lambda error: isinstance(error, StoreError) and error.transient),
         wait=tenacity.wait_random_exponential(multiplier=0.2, max=4),
-        stop=tenacity.stop_after_attempt(5),
+        stop=_has_tried_enough,
         before_sleep=lambda state: _log.warning("trying again: %s", state.outcome and state.outcome.exception()),
         reraise=True,
     )
     return attempts(work)
+
+
+def _has_tried_enough(state: tenacity.RetryCallState) -> bool:
+    error = state.outcome and state.outcome.exception()
+    if isinstance(error, StoreUnavailableError):
+        return (state.seconds_since_start or 0) >= _RECOVERY_SECONDS
+    return state.attempt_number >= _ATTEMPTS
 
 
 def fetch(connection: Connection, name: str, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
