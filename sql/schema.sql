@@ -146,26 +146,32 @@ COMMENT ON TABLE llmmon.alarm_budget IS 'Who spent the error budget: streams tes
 CREATE TABLE llmmon.alert (
     alert_id bigint NOT NULL,
     dedupe_key text NOT NULL,
-    deployment text NOT NULL,
-    monitor text NOT NULL,
-    segment text NOT NULL,
-    detector text NOT NULL,
+    deployment text,
+    monitor text,
+    segment text,
+    detector text,
     window_start timestamp with time zone NOT NULL,
     window_end timestamp with time zone NOT NULL,
     severity text NOT NULL,
     state text DEFAULT 'open'::text NOT NULL,
     title text NOT NULL,
     sentence text NOT NULL,
-    value double precision NOT NULL,
+    value double precision,
     reference_value double precision,
-    e_value double precision NOT NULL,
+    e_value double precision,
     request_keys bigint[] DEFAULT '{}'::bigint[] NOT NULL,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    measurement_id bigint NOT NULL,
-    provenance_id bigint NOT NULL,
+    measurement_id bigint,
+    provenance_id bigint,
     opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    source text,
     CONSTRAINT alert_severity_check CHECK ((severity = ANY (ARRAY['info'::text, 'warning'::text, 'critical'::text]))),
-    CONSTRAINT alert_state_check CHECK ((state = ANY (ARRAY['open'::text, 'acknowledged'::text, 'resolved'::text])))
+    CONSTRAINT alert_state_check CHECK ((state = ANY (ARRAY['open'::text, 'acknowledged'::text, 'resolved'::text]))),
+    CONSTRAINT an_alert_is_about_a_stream_or_a_source CHECK ((num_nonnulls(deployment, monitor, segment, detector, value, e_value, measurement_id, provenance_id) =
+CASE
+    WHEN (source IS NULL) THEN 8
+    ELSE 0
+END))
 );
 
 COMMENT ON COLUMN llmmon.alert.request_keys IS 'Requests that show the change best.';
@@ -445,13 +451,28 @@ CREATE TABLE llmmon.ingest_batch (
     config_digest text NOT NULL,
     loaded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     root bytea,
-    CONSTRAINT every_row_is_accounted_for CHECK ((n_in = ((n_new + n_dup) + n_bad))),
-    CONSTRAINT ingest_batch_state_check CHECK ((state = ANY (ARRAY['loaded'::text, 'held'::text, 'released'::text])))
+    n_held bigint DEFAULT 0 NOT NULL,
+    n_from_quarantine bigint DEFAULT 0 NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    decided_because text,
+    CONSTRAINT a_decision_has_a_person_and_a_reason CHECK ((num_nonnulls(decided_at, decided_by, decided_because) =
+CASE
+    WHEN (state = ANY (ARRAY['released'::text, 'discarded'::text])) THEN 3
+    ELSE 0
+END)),
+    CONSTRAINT every_row_is_accounted_for CHECK ((n_in = (((n_new + n_dup) + n_bad) + n_held))),
+    CONSTRAINT ingest_batch_state_check CHECK ((state = ANY (ARRAY['loaded'::text, 'held'::text, 'released'::text, 'discarded'::text]))),
+    CONSTRAINT only_a_held_or_discarded_batch_keeps_rows_back CHECK (((n_held = 0) OR (state = ANY (ARRAY['held'::text, 'discarded'::text]))))
 );
 
 COMMENT ON COLUMN llmmon.ingest_batch.gate IS 'Great Expectations result of this batch, as it returned it.';
 
 COMMENT ON COLUMN llmmon.ingest_batch.root IS 'RFC 9162 tree hash over the digests of the new rows in order of request_key; null when there are none.';
+
+COMMENT ON COLUMN llmmon.ingest_batch.n_held IS 'Rows kept back: they wait in held_row while the batch is held, and are gone once it is discarded.';
+
+COMMENT ON COLUMN llmmon.ingest_batch.n_from_quarantine IS 'Rows of n_in that were not read from the source but from quarantine, where an earlier batch counts them as bad.';
 
 CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
  SELECT b.batch_id,
@@ -473,6 +494,20 @@ CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.gate_results IS 'Gate results: what each expectation of the gate found in each batch of a source, with its limits. Duties: AI Act Art. 10(2) and Annex IV 2(d) (examination of data); SOC 2 PI1.2 (inputs are complete and accurate).
 sha256 87d18bfd46b4e8fa20dd6244c7fd359b6cc8642631a771eb51d3319681bb5aa7';
+
+CREATE TABLE llmmon.held_row (
+    batch_id bigint NOT NULL,
+    place integer NOT NULL,
+    file text NOT NULL,
+    byte_offset bigint NOT NULL,
+    cut text NOT NULL,
+    raw bytea NOT NULL,
+    sealed boolean NOT NULL
+);
+
+COMMENT ON TABLE llmmon.held_row IS 'The rows of held batches, byte for byte as they were read and in their order.';
+
+COMMENT ON COLUMN llmmon.held_row.sealed IS 'raw is sealed under the key in LLMMON_PRIVACY_KEY.';
 
 CREATE TABLE llmmon.quarantine (
     quarantine_id bigint NOT NULL,
@@ -503,26 +538,37 @@ CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
     b.n_new,
     b.n_dup,
     b.n_bad,
-    (b.n_in = ((b.n_new + b.n_dup) + b.n_bad)) AS adds_up,
-    quarantined.n AS n_in_quarantine,
+    (b.n_in = (((b.n_new + b.n_dup) + b.n_bad) + b.n_held)) AS adds_up,
+    quarantined.n_waiting AS n_in_quarantine,
         CASE
-            WHEN (b.state = 'held'::text) THEN NULL::boolean
-            ELSE (NOT (b.from_position IS DISTINCT FROM lag(b.to_position) OVER (PARTITION BY b.source, (b.state = 'held'::text) ORDER BY b.batch_id)))
+            WHEN (b.n_from_quarantine > 0) THEN NULL::boolean
+            ELSE (NOT (b.from_position IS DISTINCT FROM lag(b.to_position) OVER (PARTITION BY b.source, (b.n_from_quarantine > 0) ORDER BY b.batch_id)))
         END AS follows_the_batch_before,
     ((b.gate ->> 'success'::text))::boolean AS gate_passed,
     b.first_occurred_at,
     b.last_occurred_at,
     encode(b.raw_digest, 'hex'::text) AS raw_sha256,
     b.code_version,
-    b.config_digest
-   FROM (llmmon.ingest_batch b
-     CROSS JOIN LATERAL ( SELECT count(q.quarantine_id) AS n
+    b.config_digest,
+    b.n_held,
+    kept.n AS n_held_kept,
+    quarantined.n_resolved AS n_loaded_from_quarantine,
+    b.n_from_quarantine,
+    b.decided_at,
+    b.decided_by,
+    b.decided_because
+   FROM ((llmmon.ingest_batch b
+     CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (q.resolved_batch_id IS NULL)) AS n_waiting,
+            count(*) FILTER (WHERE (q.resolved_batch_id IS NOT NULL)) AS n_resolved
            FROM llmmon.quarantine q
           WHERE (q.batch_id = b.batch_id)) quarantined)
+     CROSS JOIN LATERAL ( SELECT count(h.place) AS n
+           FROM llmmon.held_row h
+          WHERE (h.batch_id = b.batch_id)) kept)
   ORDER BY b.batch_id;
 
-COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad; whether the bad ones are all in quarantine, whether the batch begins where the one before ended, what its gate said and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
-sha256 5e63919e83471fbbf4bba36bd7af5d7f8067df543b61e1a524f026c713f9287e';
+COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad + held; whether the bad and the held ones are all kept, whether the batch begins where the one before ended, what its gate said, who decided on it if it was held and why, and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
+sha256 69f0586fa254b894d76dbf6c838b38f97e69a29df35b21f522aa36f9e63a5051';
 
 CREATE TABLE llmmon.provenance (
     provenance_id bigint NOT NULL,
@@ -689,6 +735,14 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
             count(*) AS count
            FROM llmmon.quarantine
         UNION ALL
+         SELECT 'held lines'::text,
+            false,
+            min(b.loaded_at) AS min,
+            max(b.loaded_at) AS max,
+            count(h.place) AS count
+           FROM (llmmon.held_row h
+             JOIN llmmon.ingest_batch b USING (batch_id))
+        UNION ALL
          SELECT 'replayed responses'::text,
             false,
             min(response.responded_at) AS min,
@@ -743,7 +797,7 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
             count(*) AS count,
             NULL::integer
            FROM (audit.trail
-             CROSS JOIN ( VALUES ('quarantined lines'::text,'n_quarantined'::text), ('replayed responses'::text,'n_responses'::text), ('scores'::text,'n_scores'::text), ('reports'::text,'n_reports'::text)) names(record, key))
+             CROSS JOIN ( VALUES ('quarantined lines'::text,'n_quarantined'::text), ('held lines'::text,'n_held'::text), ('replayed responses'::text,'n_responses'::text), ('scores'::text,'n_scores'::text), ('reports'::text,'n_reports'::text)) names(record, key))
           WHERE ((trail.event = 'retention.applied'::text) AND (((trail.detail ->> names.key))::bigint > 0))
           GROUP BY names.record
         )
@@ -760,7 +814,7 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
   ORDER BY kept.record;
 
 COMMENT ON VIEW compliance.retention_status IS 'Retention: per kind of record the oldest and newest that are kept, and the last removal with its age limit. A limit under 183 days is flagged for the kinds that the AI Act calls logs. Duties: AI Act Art. 19 and 26(6) (logs at least six months); GDPR Art. 5(1)(e) (no longer than needed); SOC 2 C1.2.
-sha256 2bf4766b1bc48aa70e30f4219a91c946abaf5ed279fa8d39feaacbee1972c4f8';
+sha256 cfd3004defc98cecfc3d3732cf26bd80eecdc7fa3d57b872697094604bf2947b';
 
 CREATE TABLE llmmon.coverage (
     deployment text NOT NULL,
@@ -1124,6 +1178,9 @@ ALTER TABLE ONLY llmmon.delivery
 ALTER TABLE ONLY llmmon.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (deployment, monitor, segment, window_start);
 
+ALTER TABLE ONLY llmmon.held_row
+    ADD CONSTRAINT held_row_pkey PRIMARY KEY (batch_id, place);
+
 ALTER TABLE ONLY llmmon.ingest_batch
     ADD CONSTRAINT ingest_batch_pkey PRIMARY KEY (batch_id);
 
@@ -1196,7 +1253,11 @@ ALTER TABLE ONLY llmmon.window_stage
 ALTER TABLE ONLY public.llmmon_alembic_version
     ADD CONSTRAINT llmmon_alembic_version_pkc PRIMARY KEY (version_num);
 
+CREATE UNIQUE INDEX a_source_has_one_unresolved_alert ON llmmon.alert USING btree (source) WHERE ((state <> 'resolved'::text) AND (source IS NOT NULL));
+
 CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
 
 CREATE INDEX quarantine_waiting ON llmmon.quarantine USING btree (source, quarantine_id) WHERE (resolved_batch_id IS NULL);
 
@@ -1234,6 +1295,9 @@ ALTER TABLE ONLY llmmon.evidence
 
 ALTER TABLE ONLY llmmon.evidence
     ADD CONSTRAINT evidence_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.held_row
+    ADD CONSTRAINT held_row_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES llmmon.ingest_batch(batch_id);
 
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT measurement_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
@@ -1417,6 +1481,20 @@ GRANT SELECT ON TABLE llmmon.ingest_batch TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_writer;
+
+GRANT SELECT,INSERT,DELETE ON TABLE llmmon.held_row TO llmmon_writer;
+
+GRANT SELECT(batch_id) ON TABLE llmmon.held_row TO llmmon_analyst;
+
+GRANT SELECT(place) ON TABLE llmmon.held_row TO llmmon_analyst;
+
+GRANT SELECT(file) ON TABLE llmmon.held_row TO llmmon_analyst;
+
+GRANT SELECT(byte_offset) ON TABLE llmmon.held_row TO llmmon_analyst;
+
+GRANT SELECT(cut) ON TABLE llmmon.held_row TO llmmon_analyst;
+
+GRANT SELECT(sealed) ON TABLE llmmon.held_row TO llmmon_analyst;
 
 GRANT SELECT,INSERT,DELETE ON TABLE llmmon.quarantine TO llmmon_writer;
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from llmmon import __version__
-from llmmon.cli import evaluation, inspection, quarantine, run, sources, stack, stages
+from llmmon.cli import batch, evaluation, inspection, quarantine, run, sources, stack, stages
 from llmmon.errors import LlmmonError
 
 
@@ -48,7 +48,7 @@ for _verb in (
     *(stack.init, stack.up, stack.down, run.run),
     sources.sources,
     *stages.VERBS,
-    quarantine.quarantine,
+    *(batch.batch, quarantine.quarantine),
     *(evaluation.evaluate, inspection.coverage, inspection.query, inspection.plugins, inspection.audit),
 ):
     main.add_command(_verb)

@@ -87,16 +87,21 @@ def check(requests: Sequence[RequestLog], n_bad: int, gate: GateConfig, *, where
     if requests:
         columns = _checked_columns(gate)
         found["requests"] = _run(_frame(requests, columns), _of_requests(expectation, gate, columns))
-    failed = [
-        (item["expectation_config"]["severity"] == "critical", _say(item))
-        for result in found.values()
-        for item in result["results"]
-        if not item["success"]
-    ]
     return GateResult(
-        failures=tuple(words for critical, words in failed if critical),
-        warnings=tuple(words for critical, words in failed if not critical),
-        result={"success": not any(critical for critical, _ in failed), **found},
+        failures=failures_of(found),
+        warnings=failures_of(found, severity="warning"),
+        result={"success": not failures_of(found), **found},
+    )
+
+
+def failures_of(result: Json, *, severity: str = "critical") -> tuple[str, ...]:
+    """Return a sentence for each expectation of that severity that failed, from what the gate said of a batch."""
+    return tuple(
+        _say(item)
+        for part in result.values()
+        if isinstance(part, dict)
+        for item in part["results"]
+        if not item["success"] and item["expectation_config"]["severity"] == severity
     )
 
 

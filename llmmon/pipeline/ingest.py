@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from llmmon.audit.event import body
 from llmmon.config import Config
-from llmmon.errors import BadRowError, GateError
-from llmmon.model import Json, RequestLog, Window
+from llmmon.model import Window
 from llmmon.pipeline import gate
+from llmmon.pipeline.hold_batch import hold_batch, require_readable
 from llmmon.pipeline.row_reader import RowReader
-from llmmon.sources.base import RawBatch
+from llmmon.sources.base import RawRow
 from llmmon.store import audit
 from llmmon.store.coverage import StageCount, close_stage, lock_accounts
 from llmmon.store.database import Database
-from llmmon.store.ingest import BadRow, Batch, Loaded, hold, load, position
+from llmmon.store.held_batch import standing
+from llmmon.store.ingest import Batch, Loaded, load
 from llmmon.store.request_log import count_requests
+from llmmon.store.source_cursor import position
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class IngestResult:
-    """What one ingest did; ``n_in = n_new + n_dup + n_bad``.
+    """What one ingest did; ``n_in = n_new + n_dup + n_bad + n_held``.
 
     Parameters
     ----------
+    n_held : int
+        Rows of batches that failed their gate; they wait for a person.
     n_dirty_windows : int
         Finished windows that requests came late for; they are to be done again.
     unwatched : mapping of str to int
@@ -43,6 +47,7 @@ class IngestResult:
     n_new: int = 0
     n_dup: int = 0
     n_bad: int = 0
+    n_held: int = 0
     n_dirty_windows: int = 0
     unwatched: dict[str, int] = field(default_factory=dict)
 
@@ -57,7 +62,7 @@ class IngestAccount:
 
 
 def ingest_source(database: Database, config: Config, source: str) -> IngestResult:
-    """Load everything of `source` that was not loaded before, batch by batch.
+    """Load everything of `source` that was not read before, batch by batch; a batch that fails its gate is held.
 
     Loaders of one source may run at the same time: one of them loads a batch, the others notice and go on behind it.
 
@@ -68,9 +73,11 @@ def ingest_source(database: Database, config: Config, source: str) -> IngestResu
     SourceUnavailableError
         When the source cannot be read to its end; the batches before that are loaded.
     GateError
-        When a batch fails its gate; it is recorded as held, nothing of it is loaded and the cursor stays.
+        When so many batches of it are held that it is not read any further.
     """
     reader = RowReader.of(config, source)
+    with database.transaction() as connection:
+        require_readable(config, source, standing(connection, source))
     work = _Work(database=database, config=config, source=source)
     # parsing and loading take turns on two batches: while Postgres takes one, the next is read
     with ThreadPoolExecutor(1, thread_name_prefix="llmmon-load") as pool:
@@ -82,6 +89,8 @@ def ingest_source(database: Database, config: Config, source: str) -> IngestResu
         _log.warning("%s: stored but not watched, because llmmon.toml names no such deployment: %s", source, told)
     if result.n_bad:
         _log.warning("%s: %d of %d rows are in llmmon.quarantine with the reason", source, result.n_bad, result.n_in)
+    if result.n_held:
+        _log.warning("%s: %d of %d rows are held; `llmmon batch list` shows why", source, result.n_held, result.n_in)
     return result
 
 
@@ -108,6 +117,28 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.result = IngestResult(source=self.source)
+
+    def check(self, batch: Batch) -> tuple[Batch, gate.GateResult]:
+        """Return the batch with what its gate said of it."""
+        limits = self.config.sources[self.source].gate
+        checked = gate.check(batch.requests, len(batch.bad), limits, where=f"sources.{self.source}.gate")
+        for warning in checked.warnings:
+            _log.warning("%s: %s", self.source, warning)
+        return replace(batch, gate=checked.result), checked
+
+    def hold(self, batch: Batch, rows: Sequence[RawRow], failures: Sequence[str]) -> bool:
+        """Hold a batch back and count it; False when another loader was faster."""
+        held = hold_batch(self.database, self.config, batch, rows, failures)
+        if held is None:
+            return False
+        self.result = replace(
+            self.result,
+            n_batches=self.result.n_batches + 1,
+            n_in=self.result.n_in + batch.n_in,
+            n_held=self.result.n_held + batch.n_in,
+        )
+        require_readable(self.config, self.source, held)
+        return True
 
     def settle(self, batch: Batch, loading: Future[Loaded | None]) -> bool:
         """Wait for a batch and count it; False when another loader was faster."""
@@ -141,63 +172,19 @@ def _read_to_end(work: _Work, reader: RowReader, max_rows: int, pool: ThreadPool
     loading: tuple[Batch, Future[Loaded | None]] | None = None
     try:
         for raw in reader.source.read(begin, max_rows=max_rows):
-            batch, checked = _prepare(work, reader, raw, begin)
+            batch = reader.batch(raw.rows, from_position=begin, to_position=raw.position)
+            batch, checked = work.check(batch)
             if loading is not None and not work.settle(*loading):
                 loading = None
                 return False
             loading = None
             if checked.failures:
-                raise _held(work, batch, checked)
-            loading = (batch, pool.submit(load, work.database, batch))
+                if not work.hold(batch, raw.rows, checked.failures):
+                    return False
+            else:
+                loading = (batch, pool.submit(load, work.database, batch))
             begin = raw.position
     finally:
         # what was handed to Postgres is counted also when the source breaks behind it
         settled = loading is None or work.settle(*loading)
     return settled
-
-
-def _prepare(work: _Work, reader: RowReader, raw: RawBatch, begin: Json | None) -> tuple[Batch, gate.GateResult]:
-    batch = _parse(work, reader, raw, begin)
-    limits = work.config.sources[work.source].gate
-    checked = gate.check(batch.requests, len(batch.bad), limits, where=f"sources.{work.source}.gate")
-    for warning in checked.warnings:
-        _log.warning("%s: %s", work.source, warning)
-    return replace(batch, gate=checked.result), checked
-
-
-def _held(work: _Work, batch: Batch, checked: gate.GateResult) -> GateError:
-    batch_id = hold(work.database, batch, checked.failures)
-    return GateError(
-        f"source {work.source}: a batch of {batch.n_in} rows was held back (llmmon.ingest_batch {batch_id}): "
-        f"{'; '.join(checked.failures)}. Nothing of it is loaded. Repair the log or change "
-        f"sources.{work.source}.gate in llmmon.toml, then ingest again"
-    )
-
-
-def _parse(work: _Work, reader: RowReader, raw: RawBatch, begin: Json | None) -> Batch:
-    requests: dict[str, RequestLog] = {}
-    bad: list[BadRow] = []
-    n_dup = 0
-    digest = hashlib.sha256()
-    for row in raw.rows:
-        digest.update(row.raw + b"\n")
-        try:
-            request = reader.parse(row)
-        except BadRowError as error:
-            reason = f"{error.reason}; {row.cut}" if row.cut else error.reason
-            bad.append(BadRow(row.raw, row.file, row.offset, error.code, reason))
-            continue
-        if requests.setdefault(request.request_id, request) is not request:
-            n_dup += 1
-    return Batch(
-        source=work.source,
-        from_position=begin,
-        to_position=raw.position,
-        requests=list(requests.values()),
-        n_in=len(raw.rows),
-        n_dup=n_dup,
-        bad=bad,
-        raw_digest=digest.digest(),
-        gate=None,
-        config_digest=work.config.digest,
-    )
