@@ -265,7 +265,8 @@ CREATE VIEW compliance.alert_lifecycle WITH (security_invoker='true') AS
     resolved.actor AS resolved_by,
     resolved.happened_at AS resolved_at,
     a.state,
-    (first_decision.event IS NULL) AS is_undecided
+    (first_decision.event IS NULL) AS is_undecided,
+    a.source
    FROM (((llmmon.alert a
      CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (d.state = 'sent'::text)) AS n_sent,
             count(*) FILTER (WHERE (d.state = 'dead'::text)) AS n_given_up,
@@ -287,8 +288,8 @@ CREATE VIEW compliance.alert_lifecycle WITH (security_invoker='true') AS
          LIMIT 1) resolved ON (true))
   ORDER BY a.alert_id;
 
-COMMENT ON VIEW compliance.alert_lifecycle IS 'Alert lifecycle: when each alert was raised, who was told, who decided what and how many minutes it took. Duties: AI Act Art. 26(5) (deployers monitor, suspend, inform), 73 (the clock of a serious incident starts here); SOC 2 CC7.3 and CC7.4; NIST AI RMF MANAGE 4.1.
-sha256 b97a44df2ef6b282bad66592386adc51763b144602f5dfaea51bda15459434a1';
+COMMENT ON VIEW compliance.alert_lifecycle IS 'Alert lifecycle: when each alert was raised, who was told, who decided what and how many minutes it took. An alert is about a stream (deployment, monitor, segment) or about a source whose batches are held. Duties: AI Act Art. 26(5) (deployers monitor, suspend, inform), 73 (the clock of a serious incident starts here); SOC 2 CC7.3 and CC7.4; NIST AI RMF MANAGE 4.1.
+sha256 8e77cea11a864eda60cf45f219d2ce1449fe9a6017470ebc2dd66448e70c1b68';
 
 CREATE TABLE llmmon.request_identity (
     request_key bigint NOT NULL,
@@ -816,6 +817,73 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.retention_status IS 'Retention: per kind of record the oldest and newest that are kept, and the last removal with its age limit. A limit under 183 days is flagged for the kinds that the AI Act calls logs. Duties: AI Act Art. 19 and 26(6) (logs at least six months); GDPR Art. 5(1)(e) (no longer than needed); SOC 2 C1.2.
 sha256 cfd3004defc98cecfc3d3732cf26bd80eecdc7fa3d57b872697094604bf2947b';
 
+CREATE VIEW compliance.traffic_accounted_for WITH (security_invoker='true') AS
+ WITH retired AS (
+         SELECT max(trail.recorded_at) AS last_at
+           FROM audit.trail
+          WHERE ((trail.event = 'retention.applied'::text) AND (((trail.detail ->> 'n_quarantined'::text))::bigint > 0))
+        ), batch AS (
+         SELECT b.source,
+            ((b.loaded_at AT TIME ZONE 'UTC'::text))::date AS day,
+            b.state,
+            b.n_in,
+            b.n_new,
+            b.n_dup,
+            b.n_bad,
+            b.n_held,
+            quarantined.n_waiting,
+            quarantined.n_resolved,
+                CASE
+                    WHEN (b.loaded_at < retired.last_at) THEN ((b.n_bad - quarantined.n_waiting) - quarantined.n_resolved)
+                    ELSE (0)::bigint
+                END AS n_retired,
+            kept.n AS n_kept
+           FROM (((llmmon.ingest_batch b
+             CROSS JOIN retired)
+             CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (q.resolved_batch_id IS NULL)) AS n_waiting,
+                    count(*) FILTER (WHERE (q.resolved_batch_id IS NOT NULL)) AS n_resolved
+                   FROM llmmon.quarantine q
+                  WHERE (q.batch_id = b.batch_id)) quarantined)
+             CROSS JOIN LATERAL ( SELECT count(h.place) AS n
+                   FROM llmmon.held_row h
+                  WHERE (h.batch_id = b.batch_id)) kept)
+          WHERE (b.n_from_quarantine = 0)
+        ), summed AS (
+         SELECT batch.source,
+            batch.day,
+            count(*) AS n_batches,
+            (sum(batch.n_in))::bigint AS n_in,
+            (sum(batch.n_new))::bigint AS n_new,
+            (sum(batch.n_dup))::bigint AS n_duplicate,
+            (sum(batch.n_waiting))::bigint AS n_in_quarantine,
+            (sum(batch.n_resolved))::bigint AS n_loaded_from_quarantine,
+            (sum(batch.n_retired))::bigint AS n_removed_from_quarantine,
+            (sum(batch.n_kept))::bigint AS n_held,
+            (COALESCE(sum(batch.n_held) FILTER (WHERE (batch.state = 'discarded'::text)), (0)::numeric))::bigint AS n_discarded,
+            (sum(batch.n_bad))::bigint AS n_bad
+           FROM batch
+          GROUP BY batch.source, batch.day
+        )
+ SELECT source,
+    day,
+    n_batches,
+    n_in,
+    n_new,
+    n_duplicate,
+    n_in_quarantine,
+    n_loaded_from_quarantine,
+    n_removed_from_quarantine,
+    n_held,
+    n_discarded,
+    (((((((n_in - n_new) - n_duplicate) - n_in_quarantine) - n_loaded_from_quarantine) - n_removed_from_quarantine) - n_held) - n_discarded) AS n_unaccounted,
+    (n_in = ((((((n_new + n_duplicate) + n_in_quarantine) + n_loaded_from_quarantine) + n_removed_from_quarantine) + n_held) + n_discarded)) AS closes,
+    ((n_bad)::double precision / (NULLIF(n_in, 0))::double precision) AS bad_row_rate
+   FROM summed
+  ORDER BY source, day;
+
+COMMENT ON VIEW compliance.traffic_accounted_for IS 'Traffic accounted for: per source and day of reading, each row that was read is new, a duplicate, in quarantine (waiting, loaded later, or removed at the end of its retention), held for a decision, or discarded by one; and whether that adds up with the rows that are really kept. Rows read again from quarantine count on the day that they were first read. Duties: AI Act Art. 10(2) and 12 (data governance, traceability); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
+sha256 7cfde9053a560807b9ba705accae9fa9d9ababfeb7a32119337185a686b756fd';
+
 CREATE TABLE llmmon.coverage (
     deployment text NOT NULL,
     window_start timestamp with time zone NOT NULL,
@@ -1259,6 +1327,8 @@ CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE
 
 CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
 
+CREATE INDEX quarantine_by_batch ON llmmon.quarantine USING btree (batch_id);
+
 CREATE INDEX quarantine_waiting ON llmmon.quarantine USING btree (source, quarantine_id) WHERE (resolved_batch_id IS NULL);
 
 CREATE INDEX request_log_by_deployment_and_time ON ONLY llmmon.request_log USING btree (deployment, occurred_at);
@@ -1590,6 +1660,9 @@ GRANT SELECT(rendered_at) ON TABLE llmmon.report TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.retention_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.retention_status TO llmmon_writer;
+
+GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_writer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.coverage TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.coverage TO llmmon_analyst;

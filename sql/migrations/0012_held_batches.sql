@@ -24,6 +24,9 @@ UPDATE llmmon.ingest_batch
 -- Serves queries/held_batch/standing.sql: batches that wait are few among many.
 CREATE INDEX ingest_batch_held ON llmmon.ingest_batch (source) WHERE state = 'held';
 
+-- Serves the views compliance.ingest_reconciliation and compliance.traffic_accounted_for.
+CREATE INDEX quarantine_by_batch ON llmmon.quarantine (batch_id);
+
 CREATE TABLE llmmon.held_row (
   batch_id    bigint  NOT NULL REFERENCES llmmon.ingest_batch,
   place       integer NOT NULL,

@@ -16,6 +16,7 @@ from llmmon_airflow.web.deployment import deployment_page
 from llmmon_airflow.web.overview import N_WINDOWS, glances, summary
 from llmmon_airflow.web.reading import reading
 from llmmon_airflow.web.rendering import REPORT_POLICY, page
+from llmmon_airflow.web.sources import source_accounts
 
 AUDIT_PAGE = 100
 LARGEST_ID = 2**63 - 1
@@ -83,6 +84,12 @@ def show_coverage(request: Request, deployment: Name | None = None, before: date
     if found is None:
         raise HTTPException(404, f"No deployment is called {deployment!r}.")
     return page(request, "coverage.html", tab="coverage", page=found)
+
+
+@pages.get("/sources")
+def show_sources(request: Request) -> HTMLResponse:
+    """Show how far each source is read, what waits, and the account of each day."""
+    return page(request, "sources.html", tab="sources", sources=source_accounts())
 
 
 @pages.get("/audit")

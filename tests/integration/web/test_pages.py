@@ -20,6 +20,8 @@ PAGES = (
     "/alerts?state=open",
     "/alerts/1",
     "/alerts/2",
+    "/alerts/4",
+    "/sources",
     f"/coverage?deployment={ASSISTANT}",
     "/audit",
 )
@@ -50,7 +52,7 @@ def test_hostile_text_is_shown_and_not_dropped(site, connect):
     assert "Show all 8,000 characters" in text
 
 
-@pytest.mark.parametrize("path", ["/", "/alerts", "/coverage", "/audit"])
+@pytest.mark.parametrize("path", ["/", "/alerts", "/coverage", "/sources", "/audit"])
 def test_empty_store_explains_itself(connect_empty, path):
     """With nothing stored each page says what will fill it."""
     answer = connect_empty().get(f"/llmmon{path}")
@@ -137,6 +139,29 @@ def test_alert_shows_replays_side_by_side(site, connect):
         assert expected in text
     for expected in ("reference_change", "burn_in", "alert needed", "likeliest since 2023-06-27 12:00:00"):
         assert expected in text
+
+
+def test_source_with_held_batches_comes_first_with_its_account(site, connect):
+    """The held batch leads to its alert; three quarantined rows that nobody kept are called out."""
+    text = connect().get("/llmmon/sources").text
+    names = re.findall(r'<section class="panel source" aria-label="([^"]+)">', text)
+
+    assert [html.unescape(name) for name in names] == [HOSTILE_NAME, "demo-logs"]
+    assert "Batches held" in text
+    assert 'href="/llmmon/alerts/4"' in text
+    assert text.count("Every day adds up") == 1
+    assert text.count("no, +3") == 1
+    assert "not in llmmon.toml any more" in text
+
+
+def test_alert_of_a_source_says_what_waits_and_what_to_do(site, connect):
+    """It has no stream and no evidence, but batches, a reason and the verbs that decide on them."""
+    text = connect().get("/llmmon/alerts/4").text
+
+    assert "Batches held" in text
+    assert "llmmon batch release 3 --because" in text
+    assert "E-value" not in text
+    assert "e-value" in connect().get("/llmmon/alerts").text
 
 
 def test_pages_write_nothing(site, connect):
