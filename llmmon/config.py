@@ -21,6 +21,7 @@ from llmmon.model import Severity, Window, digest_of
 from llmmon.registry import Registry
 
 T = TypeVar("T")
+Judgement = Literal["off", "warn", "hold"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 
 
@@ -64,6 +65,9 @@ class GateConfig(_Record):
     max_bad_fraction: float = Field(0.01, ge=0, le=1)
     max_null_fraction: Mapping[str, float] = {"response_text": 0.5}
     max_age_days: float | None = Field(None, gt=0)
+    max_future_minutes: float = Field(5, ge=0)
+    unusual_volume: Judgement = "warn"
+    missing_fields: Judgement = "warn"
     max_held_batches: int = Field(10, ge=1)
 
 

@@ -482,19 +482,27 @@ CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
     b.loaded_at,
     part.name AS checked_rows,
     ((listed.item -> 'expectation_config'::text) ->> 'type'::text) AS expectation,
-    (((listed.item -> 'expectation_config'::text) -> 'kwargs'::text) ->> 'column'::text) AS column_name,
+    COALESCE((((listed.item -> 'expectation_config'::text) -> 'kwargs'::text) ->> 'column'::text), (((listed.item -> 'expectation_config'::text) -> 'kwargs'::text) ->> 'column_A'::text)) AS column_name,
     ((listed.item -> 'expectation_config'::text) ->> 'severity'::text) AS severity,
     ((listed.item ->> 'success'::text))::boolean AS passed,
     (((listed.item -> 'expectation_config'::text) -> 'kwargs'::text) - '{batch_id,column}'::text[]) AS expected,
     ((listed.item -> 'result'::text) -> 'observed_value'::text) AS observed,
-    (((listed.item -> 'result'::text) ->> 'unexpected_percent'::text))::double precision AS unexpected_percent
+    (((listed.item -> 'result'::text) ->> 'unexpected_percent'::text))::double precision AS unexpected_percent,
+    (listed.item ->> 'says'::text) AS says
    FROM ((llmmon.ingest_batch b
-     CROSS JOIN LATERAL ( VALUES ('lines'::text,(b.gate -> 'lines'::text)), ('requests'::text,(b.gate -> 'requests'::text))) part(name, found))
-     CROSS JOIN LATERAL jsonb_array_elements((part.found -> 'results'::text)) WITH ORDINALITY listed(item, place))
+     CROSS JOIN LATERAL jsonb_each(b.gate) part(name, found))
+     CROSS JOIN LATERAL ( SELECT listed_1.item,
+            listed_1.place
+           FROM jsonb_array_elements((part.found -> 'results'::text)) WITH ORDINALITY listed_1(item, place)
+        UNION ALL
+         SELECT jsonb_build_object('says', ('not judged: '::text || (part.found ->> 'not_judged'::text))) AS jsonb_build_object,
+            0
+          WHERE (part.found ? 'not_judged'::text)) listed)
+  WHERE (part.name = ANY (ARRAY['lines'::text, 'requests'::text, 'volume'::text, 'fields'::text]))
   ORDER BY b.batch_id, part.name, listed.place;
 
-COMMENT ON VIEW compliance.gate_results IS 'Gate results: what each expectation of the gate found in each batch of a source, with its limits. Duties: AI Act Art. 10(2) and Annex IV 2(d) (examination of data); SOC 2 PI1.2 (inputs are complete and accurate).
-sha256 87d18bfd46b4e8fa20dd6244c7fd359b6cc8642631a771eb51d3319681bb5aa7';
+COMMENT ON VIEW compliance.gate_results IS 'Gate results: what each expectation of the gate found in each batch of a source, with its limits and, where it failed, in words; and what could not be judged, with the reason (passed is null). Duties: AI Act Art. 10(2) and Annex IV 2(d) (examination of data); SOC 2 PI1.2 (inputs are complete and accurate).
+sha256 8be45175da741000e9f8b165082664eb77694d29fcbe95e0c2bd4c9cf218f1eb';
 
 CREATE TABLE llmmon.held_row (
     batch_id bigint NOT NULL,
@@ -1177,6 +1185,12 @@ CREATE TABLE llmmon.source_cursor (
 
 COMMENT ON TABLE llmmon.source_cursor IS 'Where reading of each source stopped; its row lock serialises the loaders of a source.';
 
+CREATE TABLE llmmon.source_hour (
+    source text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    n_requests bigint NOT NULL
+);
+
 CREATE TABLE llmmon.stream_state (
     deployment text NOT NULL,
     monitor text NOT NULL,
@@ -1308,6 +1322,9 @@ ALTER TABLE ONLY llmmon.score
 
 ALTER TABLE ONLY llmmon.source_cursor
     ADD CONSTRAINT source_cursor_pkey PRIMARY KEY (source);
+
+ALTER TABLE ONLY llmmon.source_hour
+    ADD CONSTRAINT source_hour_pkey PRIMARY KEY (source, hour);
 
 ALTER TABLE ONLY llmmon.stream_state
     ADD CONSTRAINT stream_state_pkey PRIMARY KEY (deployment, monitor, segment);
@@ -1711,6 +1728,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.sample TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.sample TO llmmon_analyst;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_cursor TO llmmon_writer;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_hour TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.source_hour TO llmmon_analyst;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.stream_state TO llmmon_analyst;

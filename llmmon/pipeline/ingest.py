@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from llmmon.audit.event import body
 from llmmon.config import Config
+from llmmon.errors import SourceUnavailableError
 from llmmon.model import Window
-from llmmon.pipeline import gate
+from llmmon.pipeline import compare_batch, gate
 from llmmon.pipeline.hold_batch import hold_batch, require_readable
 from llmmon.pipeline.row_reader import RowReader
-from llmmon.sources.base import RawRow
+from llmmon.sources.base import RawBatch, RawRow
 from llmmon.store import audit
 from llmmon.store.coverage import StageCount, close_stage, lock_accounts
 from llmmon.store.database import Database
@@ -118,13 +120,15 @@ class _Work:
     def __post_init__(self) -> None:
         self.result = IngestResult(source=self.source)
 
-    def check(self, batch: Batch) -> tuple[Batch, gate.GateResult]:
-        """Return the batch with what its gate said of it."""
+    def judge(self, batch: Batch, parts: Mapping[str, Any], *, is_last: bool) -> Batch:
+        """Return the batch with what its gate says of it, earlier ones, which are loaded by now, considered."""
         limits = self.config.sources[self.source].gate
-        checked = gate.check(batch.requests, len(batch.bad), limits, where=f"sources.{self.source}.gate")
-        for warning in checked.warnings:
+        with self.database.transaction() as connection:
+            compared = compare_batch.compare(connection, batch, limits, is_last=is_last)
+        result = gate.gate_result({**parts, **compared})
+        for warning in gate.failures_of(result, severity="warning"):
             _log.warning("%s: %s", self.source, warning)
-        return replace(batch, gate=checked.result), checked
+        return replace(batch, gate=result)
 
     def hold(self, batch: Batch, rows: Sequence[RawRow], failures: Sequence[str]) -> bool:
         """Hold a batch back and count it; False when another loader was faster."""
@@ -169,17 +173,20 @@ class _Work:
 def _read_to_end(work: _Work, reader: RowReader, max_rows: int, pool: ThreadPoolExecutor) -> bool:
     """Load what comes after the cursor; False when another loader moved it meanwhile."""
     begin = position(work.database, work.source)
+    limits, where = work.config.sources[work.source].gate, f"sources.{work.source}.gate"
     loading: tuple[Batch, Future[Loaded | None]] | None = None
     try:
-        for raw in reader.source.read(begin, max_rows=max_rows):
+        for raw, is_last in _marked(reader.source.read(begin, max_rows=max_rows)):
             batch = reader.batch(raw.rows, from_position=begin, to_position=raw.position)
-            batch, checked = work.check(batch)
+            checked = gate.check(batch, limits, where=where)
             if loading is not None and not work.settle(*loading):
                 loading = None
                 return False
             loading = None
-            if checked.failures:
-                if not work.hold(batch, raw.rows, checked.failures):
+            batch = work.judge(batch, checked, is_last=is_last)
+            failures = gate.failures_of(batch.gate or {})
+            if failures:
+                if not work.hold(batch, raw.rows, failures):
                     return False
             else:
                 loading = (batch, pool.submit(load, work.database, batch))
@@ -188,3 +195,19 @@ def _read_to_end(work: _Work, reader: RowReader, max_rows: int, pool: ThreadPool
         # what was handed to Postgres is counted also when the source breaks behind it
         settled = loading is None or work.settle(*loading)
     return settled
+
+
+def _marked(batches: Iterator[RawBatch]) -> Iterator[tuple[RawBatch, bool]]:
+    """Yield each batch with whether it is the last one; what breaks behind a batch is raised after it."""
+    current = next(batches, None)
+    while current is not None:
+        broken: SourceUnavailableError | None = None
+        following: RawBatch | None = None
+        try:
+            following = next(batches, None)
+        except SourceUnavailableError as error:
+            broken = error
+        yield current, following is None and broken is None
+        if broken is not None:
+            raise broken
+        current = following

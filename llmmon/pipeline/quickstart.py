@@ -12,6 +12,7 @@ from llmmon.model import RequestLog, digest_of
 from llmmon.sources.base import sources
 
 _ROWS_LOOKED_AT = 5_000
+_OPEN_GATE = {"max_bad_fraction": 1.0, "max_null_fraction": {}, "unusual_volume": "off", "missing_fields": "off"}
 
 
 def config_for_file(path: Path, *, window_hours: float = 1) -> Config:
@@ -51,7 +52,7 @@ def config_for_file(path: Path, *, window_hours: float = 1) -> Config:
     name = f"file-{digest_of(str(path.resolve())).hex()[:8]}"
     raw: dict[str, Any] = {
         "window_hours": window_hours,
-        "sources": {name: {"read": read, "gate": {"max_bad_fraction": 1.0, "max_null_fraction": {}}}},
+        "sources": {name: {"read": read, "gate": _OPEN_GATE}},
         "deployments": {deployment: _watch(name, rows) for deployment, rows in sorted(seen.items())},
     }
     return Config.model_validate({**raw, "digest": digest_of(raw).hex()})

@@ -85,7 +85,7 @@ def _alert(config: Config, source: str, held: Standing, failures: Sequence[str])
         title=f"source {source}: {'reading stopped, ' if has_stopped else ''}{batches} held back by the gate",
         sentence=(
             f"Source {source}: {batches} of {held.n_rows:,} rows held back since {since:%H:%M} UTC on {since.day} "
-            f"{since:%B %Y}, the newest because of {failures[0]}{more}. {goes_on}. `llmmon batch list "
+            f"{since:%B %Y}, the newest because {failures[0]}{more}. {goes_on}. `llmmon batch list "
             f"--source {source}` shows them; each waits for a person to release or discard it."
         ),
         detail={

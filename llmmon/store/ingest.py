@@ -29,6 +29,7 @@ from llmmon.store.coverage import lock_accounts
 from llmmon.store.database import Database, execute, fetch, in_one_transaction
 from llmmon.store.payload import make_subject_keys, subject_keys
 from llmmon.store.source_cursor import lock_cursor, move_cursor
+from llmmon.store.source_history import add_hours
 from llmmon.store.stored_request import StoredRequest, fact_lines, payload_tuples, stored
 
 
@@ -151,6 +152,7 @@ def take_in(connection: Connection, batch: Batch, batch_id: int) -> Loaded:
     """Store the requests of `batch` that are not known yet and mark the windows that they came late for."""
     lock_accounts(connection, {request.deployment for request in batch.requests}, shared=True)
     rows, known = _store(connection, batch, batch_id)
+    add_hours(connection, batch.source, (row.request.occurred_at for row in rows))
     return Loaded(
         batch_id=batch_id,
         n_new=len(rows),

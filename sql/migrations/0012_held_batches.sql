@@ -40,6 +40,18 @@ CREATE TABLE llmmon.held_row (
 COMMENT ON TABLE llmmon.held_row IS 'The rows of held batches, byte for byte as they were read and in their order.';
 COMMENT ON COLUMN llmmon.held_row.sealed IS 'raw is sealed under the key in LLMMON_PRIVACY_KEY.';
 
+-- How many requests a source had in each hour of event time: what is usual, in a table small enough to be asked at every batch.
+CREATE TABLE llmmon.source_hour (
+  source     text        NOT NULL,
+  hour       timestamptz NOT NULL,
+  n_requests bigint      NOT NULL,
+  PRIMARY KEY (source, hour)
+);
+INSERT INTO llmmon.source_hour (source, hour, n_requests)
+SELECT source, date_bin('1 hour', occurred_at, '2000-01-01T00:00Z'), count(*)
+  FROM llmmon.request_log
+ GROUP BY 1, 2;
+
 -- An alert is about a stream of measurements, or about a source whose batches are held.
 ALTER TABLE llmmon.alert
   ADD COLUMN source text,
@@ -57,5 +69,8 @@ ALTER TABLE llmmon.alert
 CREATE UNIQUE INDEX a_source_has_one_unresolved_alert ON llmmon.alert (source) WHERE state <> 'resolved' AND source IS NOT NULL;
 
 ALTER TABLE llmmon.held_row OWNER TO llmmon_owner;
+ALTER TABLE llmmon.source_hour OWNER TO llmmon_owner;
+GRANT SELECT, INSERT, UPDATE ON llmmon.source_hour TO llmmon_writer;
+GRANT SELECT ON llmmon.source_hour TO llmmon_analyst;
 GRANT SELECT, INSERT, DELETE ON llmmon.held_row TO llmmon_writer;
 GRANT SELECT (batch_id, place, file, byte_offset, cut, sealed) ON llmmon.held_row TO llmmon_analyst;

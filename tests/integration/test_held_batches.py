@@ -188,7 +188,7 @@ def test_a_source_has_one_alert_until_all_of_it_is_decided(database, config, jso
     ((state, severity, title, sentence, _),) = rows(database, ALERT)
     assert (state, severity, title) == ("open", "warning", "source logs: 1 batch held back by the gate")
     assert "1 batch of 4 rows held back since" in sentence
-    assert "is_bad: max_value 0.3): observed 1" in sentence
+    assert "the newest because 100% of its rows cannot be read, at most 30% may. What comes after is read" in sentence
     assert rows(database, "SELECT channel FROM llmmon.delivery ORDER BY 1") == [("log",), ("ops",)]
 
     jsonl(["broken"] * 3, name="b.jsonl")

@@ -143,7 +143,7 @@ def test_a_held_batch_is_told_once_and_again_when_reading_stops(
     assert deliver(database, config, resolve).n_sent == 2
     ((_, post),) = box.posts
     assert post["blocks"][0]["text"]["text"].endswith("source logs: 1 batch held back by the gate")
-    assert "observed 1" in post["blocks"][1]["text"]["text"]
+    assert "100% of its rows cannot be read" in post["blocks"][1]["text"]["text"]
     assert post["blocks"][2]["elements"][0]["url"].endswith("/alerts/1")
     assert message_from_bytes(box.mails[0], policy=default)["Subject"].startswith("[warning] source logs: 1 batch")
 

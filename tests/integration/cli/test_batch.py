@@ -46,7 +46,7 @@ def test_a_held_batch_is_listed_shown_and_released(run, held):
     (row,) = json.loads(run("batch", "list", "--json"))
     assert (row["batch_id"], row["state"], row["n_in"], row["n_held"]) == (1, "held", 3, 3)
     shown = run("batch", "show", "1", "--rows", "2")
-    assert "is_bad: max_value 0.1): observed 0.333" in shown
+    assert "33.3% of its rows cannot be read, at most 10% may" in shown
     assert "Is 0 a prime number?" in shown
     assert "no JSON" in shown
     assert "\x1b" not in shown
