@@ -467,7 +467,7 @@ END)),
     CONSTRAINT only_a_held_or_discarded_batch_keeps_rows_back CHECK (((n_held = 0) OR (state = ANY (ARRAY['held'::text, 'discarded'::text]))))
 );
 
-COMMENT ON COLUMN llmmon.ingest_batch.gate IS 'Great Expectations result of this batch, as it returned it.';
+COMMENT ON COLUMN llmmon.ingest_batch.gate IS 'What Great Expectations found, part by part, with what failed in words; filled counts the requests that have each field.';
 
 COMMENT ON COLUMN llmmon.ingest_batch.root IS 'RFC 9162 tree hash over the digests of the new rows in order of request_key; null when there are none.';
 

@@ -42,14 +42,24 @@ def list_batches(source: str | None, every: bool, limit: int, database_url: str 
 @batch.command()
 @click.argument("batch_id", type=int, metavar="ID")
 @click.option("--rows", "n_rows", default=0, type=click.IntRange(0), help="Show so many of the rows that are held.")
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write what the gate found as a page (Great Expectations' Data Docs) that loads nothing.",
+)
 @context.database_option
 @context.json_option
-def show(batch_id: int, n_rows: int, database_url: str | None, as_json: bool) -> None:
+def show(batch_id: int, n_rows: int, html_file: Path | None, database_url: str | None, as_json: bool) -> None:
     """Show one batch: its counts, what its gate found, and who decided on it."""
     database = context.open_database(database_url)
     with database.transaction() as connection:
         found = batch_of(connection, batch_id)
         rows = held_rows(connection, batch_id)[:n_rows] if n_rows else []
+    if html_file is not None:
+        from llmmon.pipeline.gate_page import gate_page  # loads Great Expectations, which takes seconds
+
+        html_file.write_text(gate_page(found), "utf-8")
     failures = failures_of(found.gate or {})
     if as_json:
         context.print_json(

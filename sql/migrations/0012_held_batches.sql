@@ -18,6 +18,7 @@ ALTER TABLE llmmon.ingest_batch
     num_nonnulls(decided_at, decided_by, decided_because) = CASE WHEN state IN ('released', 'discarded') THEN 3 ELSE 0 END);
 COMMENT ON COLUMN llmmon.ingest_batch.n_held IS 'Rows kept back: they wait in held_row while the batch is held, and are gone once it is discarded.';
 COMMENT ON COLUMN llmmon.ingest_batch.n_from_quarantine IS 'Rows of n_in that were not read from the source but from quarantine, where an earlier batch counts them as bad.';
+COMMENT ON COLUMN llmmon.ingest_batch.gate IS 'What Great Expectations found, part by part, with what failed in words; filled counts the requests that have each field.';
 UPDATE llmmon.ingest_batch
    SET n_from_quarantine = n_in
  WHERE batch_id IN (SELECT resolved_batch_id FROM llmmon.quarantine);

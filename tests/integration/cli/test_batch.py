@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
 
 from llmmon.cli import main
+from llmmon.store.database import Database
 
 TOML = """
 [sources.logs]
@@ -58,6 +60,29 @@ def test_a_held_batch_is_listed_shown_and_released(run, held):
     (event,) = json.loads(run("audit", "--event", "batch.released", "--json"))
     assert (event["actor"], event["detail"]["because"]) == ("Mira Novak", "one torn line")
     assert "batch 1 is released, not held" in run(*words, code=2)
+
+
+def test_what_the_gate_found_is_written_as_a_page_that_loads_nothing(run, held, database_url, tmp_path):
+    """Great Expectations' sections stand in it, words first; hostile text in a stored result stays text."""
+    page = tmp_path / "gate.html"
+    run("batch", "show", "1", "--html", str(page))
+    text = page.read_text("utf-8")
+    assert "33.3% of its rows cannot be read, at most 10% may" in text
+    assert "mean must be less than or equal to" in text
+    assert "Volume by hour: 1 of 1 hours: 0 earlier hours are known, 7 are needed" in text
+    assert not re.search(r"https?://|<script|<link|<img|<iframe", text)
+    assert "default-src 'none'" in text
+    hostile = "<img src=x onerror=alert(1)>"
+    database = Database(database_url)
+    with database.transaction() as connection:
+        connection.exec_driver_sql(
+            "UPDATE llmmon.ingest_batch SET source = %(text)s, gate = replace(gate::text, 'is_bad', %(text)s)::jsonb",
+            {"text": hostile},
+        )
+    database.engine.dispose()
+    run("batch", "show", "1", "--html", str(page))
+    assert "<img" not in page.read_text("utf-8")
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page.read_text("utf-8")
 
 
 def test_a_discarded_batch_keeps_its_counts(run, held):
