@@ -142,6 +142,20 @@ def test_a_batch_is_decided_on_once(database_url, settings, mixed):
         database.engine.dispose()
 
 
+def test_loaders_at_once_hold_each_batch_once(database_url, config, jsonl, line):
+    """Of four loaders of a source one holds a batch, and the others go on behind it."""
+    settings = config(TOML % 100)
+    jsonl([("broken" if index % 8 < 4 else line(index)) for index in range(80)])
+    databases = [Database(database_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda database: ingest_source(database, settings, "logs"), databases))
+    assert (sum(result.n_new for result in results), sum(result.n_held for result in results)) == (40, 40)
+    assert rows(databases[0], ACCOUNT) == [(80, 40, 0, 0, 40, True, True, True, True)]
+    assert rows(databases[0], "SELECT count(*) FROM llmmon.alert") == [(1,)]
+    for database in databases:
+        database.engine.dispose()
+
+
 def test_nothing_is_released_without_a_reason_its_key_or_its_very_rows(database, settings, mixed, monkeypatch):
     """An empty reason, another privacy key and changed rows are refused, and the batch stays held."""
     monkeypatch.setenv("LLMMON_PRIVACY_KEY", "a key for tests, long enough")

@@ -17,6 +17,7 @@ ROUTES = (
     "/alerts/1",
     "/coverage",
     "/sources",
+    "/batches/1/gate",
     "/audit",
     "/summary",
     "/static/widget.js",

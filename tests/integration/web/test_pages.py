@@ -85,6 +85,8 @@ def test_configured_deployment_without_windows_is_listed(connect_empty, config, 
         ("/coverage?deployment=nobody", 404),
         ("/coverage?before=yesterday", 422),
         ("/audit?before=0", 422),
+        ("/batches/999/gate", 404),
+        ("/batches/99999999999999999999/gate", 404),
         ("/reports/assistant-gpt4/2023-06-27T05:00:00", 404),
         ("/reports/assistant-gpt4/9999-12-31T23:59:59", 404),
         ("/reports/assistant-gpt4/%27;--", 404),
@@ -152,6 +154,18 @@ def test_source_with_held_batches_comes_first_with_its_account(site, connect):
     assert text.count("Every day adds up") == 1
     assert text.count("no, +3") == 1
     assert "not in llmmon.toml any more" in text
+
+
+def test_what_a_gate_found_is_a_page_that_loads_and_runs_nothing(site, connect):
+    """The document of a batch is reached from its source, keeps hostile names as text and is sandboxed."""
+    client = connect()
+    assert 'href="/llmmon/batches/3/gate"' in client.get("/llmmon/sources").text
+    answer = client.get("/llmmon/batches/3/gate")
+
+    assert answer.status_code == 200
+    assert "Gate of batch 3" in answer.text
+    assert not [raw for raw in RAW if raw in answer.text]
+    assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none';")
 
 
 def test_alert_of_a_source_says_what_waits_and_what_to_do(site, connect):
