@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 
 from llmmon.audit.event import actor, body
 from llmmon.config import Config
@@ -17,7 +16,7 @@ from llmmon.sources.base import RawRow
 from llmmon.store import audit
 from llmmon.store.database import Database, in_one_transaction
 from llmmon.store.held_batch import Decision, batch_of, decide, held_rows, lock_batch
-from llmmon.store.ingest import Loaded, make_days, put_aside, take_in
+from llmmon.store.ingest import Batch, Loaded, make_days, put_aside, take_in
 from llmmon.store.source_cursor import lock_cursor
 
 
@@ -74,13 +73,7 @@ def release_batch(database: Database, config: Config, batch_id: int, *, because:
             f"batch {batch_id}: its rows in llmmon.held_row are not those that were held; restore them"
         )
     make_days(database, batch)
-
-    def take(connection: Connection) -> Loaded:
-        loaded = take_in(connection, batch, batch_id)
-        put_aside(connection, batch, batch_id)
-        return loaded
-
-    return _decide(database, config, found, "released", take, because=because, by=by)
+    return _decide(database, config, found, batch, because=because, by=by)
 
 
 def discard_batch(database: Database, config: Config, batch_id: int, *, because: str, by: str | None) -> BatchDecision:
@@ -88,20 +81,14 @@ def discard_batch(database: Database, config: Config, batch_id: int, *, because:
     with database.transaction() as connection:
         found = batch_of(connection, batch_id)
         _require_held(found)
-    return _decide(database, config, found, "discarded", lambda _: Loaded(batch_id=batch_id), because=because, by=by)
+    return _decide(database, config, found, None, because=because, by=by)
 
 
 def _decide(
-    database: Database,
-    config: Config,
-    found: Row[Any],
-    state: Decision,
-    take: Callable[[Connection], Loaded],
-    *,
-    because: str,
-    by: str | None,
+    database: Database, config: Config, found: Row[Any], batch: Batch | None, *, because: str, by: str | None
 ) -> BatchDecision:
-    """Decide on a batch, with its alert and its audit event, in one transaction; `take` says what is loaded of it."""
+    """Decide on a batch, with its alert and its audit event, in one transaction: load `batch`, or discard its rows."""
+    state: Decision = "discarded" if batch is None else "released"
     person = by or actor()
     if not because.strip():
         raise ConfigError("because: expected the reason in some words; it is kept with the batch")
@@ -111,13 +98,16 @@ def _decide(
             lock_cursor(connection, found.source)
             locked = lock_batch(connection, found.batch_id)
             _require_held(locked)
-            loaded = take(connection)
-            decide(connection, state, loaded, by=person, because=because)
+            loaded = Loaded(batch_id=found.batch_id)
+            if batch is not None:
+                loaded = take_in(connection, batch, found.batch_id)
+                put_aside(connection, batch, found.batch_id)
+            decide(connection, state, loaded, batch, by=person, because=because)
             detail = {
                 "batch_id": found.batch_id,
                 "raw_digest": found.raw_sha256,
                 "n_in": found.n_in,
-                **(loaded.detail if state == "released" else {"n_discarded": found.n_in}),
+                **({"n_discarded": found.n_in} if batch is None else loaded.detail),
                 "because": because,
                 "login": actor(),
                 "database_login": locked.database_login,
@@ -136,7 +126,7 @@ def _decide(
         n_new=loaded.n_new,
         n_dup=loaded.n_dup,
         n_bad=loaded.n_bad,
-        n_discarded=found.n_in if state == "discarded" else 0,
+        n_discarded=found.n_in if batch is None else 0,
         n_dirty_windows=loaded.n_dirty_windows,
     )
 

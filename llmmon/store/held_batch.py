@@ -114,11 +114,20 @@ def lock_batch(connection: Connection, batch_id: int) -> Row[Any]:
     return fetch(connection, "held_batch/lock", {"batch_id": batch_id})[0]
 
 
-def decide(connection: Connection, state: Decision, loaded: Loaded, *, by: str, because: str) -> None:
-    """Record the decision on a held batch and what became of its rows, which go: they are loaded or thrown away."""
+def decide(
+    connection: Connection, state: Decision, loaded: Loaded, batch: Batch | None, *, by: str, because: str
+) -> None:
+    """Record the decision on a held batch and what became of its rows, which go: they are loaded or thrown away.
+
+    Parameters
+    ----------
+    batch : Batch or None
+        The rows as they were read for a release, when more of them may be readable than when they were held.
+    """
+    first, last = (None, None) if batch is None else batch.span
     counts = {"n_new": loaded.n_new, "n_dup": loaded.n_dup, "n_bad": loaded.n_bad, "root": loaded.root}
     decision = {"batch_id": loaded.batch_id, "state": state, "by": by, "because": because}
-    execute(connection, "held_batch/decide", {**decision, **counts})
+    execute(connection, "held_batch/decide", {**decision, **counts, "first": first, "last": last})
     execute(connection, "held_batch/forget_rows", {"batch_id": loaded.batch_id})
 
 

@@ -78,6 +78,12 @@ class Batch:
     config_digest: str
     resolves: Sequence[int] = ()
 
+    @property
+    def span(self) -> tuple[datetime, datetime] | tuple[None, None]:
+        """Time of the first and the last readable request."""
+        times = [request.occurred_at for request in self.requests]
+        return (min(times), max(times)) if times else (None, None)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
@@ -246,7 +252,7 @@ def _redacted(rows: Sequence[StoredRequest]) -> dict[str, int]:
 
 def record(connection: Connection, batch: Batch, state: str, loaded: Loaded) -> None:
     """Record what became of every row of `batch`; what `loaded` does not count is held."""
-    times = [request.occurred_at for request in batch.requests]
+    first, last = batch.span
     execute(
         connection,
         "ingest_batch/keep",
@@ -262,8 +268,8 @@ def record(connection: Connection, batch: Batch, state: str, loaded: Loaded) -> 
             "n_bad": loaded.n_bad,
             "n_held": batch.n_in - loaded.n_new - loaded.n_dup - loaded.n_bad,
             "n_from_quarantine": len(batch.resolves),
-            "first_occurred_at": min(times, default=None),
-            "last_occurred_at": max(times, default=None),
+            "first_occurred_at": first,
+            "last_occurred_at": last,
             "raw_digest": batch.raw_digest,
             "root": loaded.root,
             "gate": None if batch.gate is None else json_text(batch.gate),

@@ -108,6 +108,21 @@ def test_a_released_batch_loads_as_any_other(database, settings, mixed):
     assert rows(database, told) == [("Mira Novak", WHY)]
 
 
+def test_a_batch_is_released_with_the_present_configuration(database, config, jsonl, line):
+    """A mapping that was mended after the batch was held makes its rows readable; its time is then known."""
+    settings = config(TOML % 10)
+    lines = [line(index) for index in range(4)]
+    for item in lines:
+        item["asked_at"] = item.pop("timestamp")
+    jsonl(lines)
+    assert ingest_source(database, settings, "logs").n_held == 4
+    spans = "SELECT first_occurred_at::text, last_occurred_at::text FROM llmmon.ingest_batch"
+    assert rows(database, spans) == [(None, None)]
+    mended = config((TOML % 10).replace('"${here}/*.jsonl*"', '"${here}/*.jsonl*", fields = {timestamp = "asked_at"}'))
+    assert release_batch(database, mended, 1, because=WHY, by=None).n_new == 4
+    assert rows(database, spans) == [("2023-06-27 05:00:00+00", "2023-06-27 05:00:03+00")]
+
+
 def test_a_discarded_batch_leaves_its_counts_and_the_reason(database, settings, mixed):
     """Its rows are gone, what it held stays counted, and its requests are read again by nobody."""
     ingest_source(database, settings, "logs")

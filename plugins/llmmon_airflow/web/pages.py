@@ -17,7 +17,7 @@ from llmmon_airflow.web.deployment import deployment_page
 from llmmon_airflow.web.overview import N_WINDOWS, glances, summary
 from llmmon_airflow.web.reading import reading
 from llmmon_airflow.web.rendering import GATE_POLICY, REPORT_POLICY, page
-from llmmon_airflow.web.sources import source_accounts
+from llmmon_airflow.web.sources import held_sources, source_accounts
 
 AUDIT_PAGE = 100
 LARGEST_ID = 2**63 - 1
@@ -32,7 +32,9 @@ pages = APIRouter()
 @pages.get("/")
 def show_deployments(request: Request) -> HTMLResponse:
     """Show every deployment at a glance."""
-    return page(request, "deployments.html", tab="deployments", glances=glances(), n_windows=N_WINDOWS)
+    return page(
+        request, "deployments.html", tab="deployments", glances=glances(), n_windows=N_WINDOWS, held=held_sources()
+    )
 
 
 @pages.get("/summary")

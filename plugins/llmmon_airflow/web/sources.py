@@ -58,6 +58,12 @@ class SourceAccount:
         return all(day.closes for day in self.days)
 
 
+def held_sources() -> Sequence[Any]:
+    """Read the sources of which batches wait for a person."""
+    with reading() as connection:
+        return fetch(connection, "ui/held_sources")
+
+
 def source_accounts() -> list[SourceAccount]:
     """Read every source, those with held batches first."""
     configured = configuration().sources

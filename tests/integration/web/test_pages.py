@@ -110,6 +110,7 @@ def test_overview_tells_the_states_apart(site, connect):
         re.findall(r'<h2><a href="/llmmon/deployments/([^"]+)">.*?</h2>\s*<span class="badge is-(\w+)">', text, re.S)
     )
 
+    assert "wait for a person and are in none of these figures" in text
     assert cards[ASSISTANT] == "alarmed"
     assert cards[SURVEY] == "silent"
     assert "112 done" in re.sub("&nbsp;", " ", text)
