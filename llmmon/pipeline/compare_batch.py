@@ -45,11 +45,12 @@ def compare(
     if batch.requests and gate.unusual_volume != "off":
         hours = _hours(connection, batch, ended_by=(now or datetime.now(UTC)) if is_last else None)
         found["volume"] = _volume(hours, _SEVERITY[gate.unusual_volume])
-    filled = {name: sum(value is not None for value in map(attrgetter(name), batch.requests)) for name in FIELDS}
+    n = len(batch.requests)
+    filled = {name: n - list(map(attrgetter(name), batch.requests)).count(None) for name in FIELDS}
     if batch.requests and gate.missing_fields != "off":
         before = filled_before(connection, batch.source, n_batches=_BATCHES_BEFORE)
-        found["fields"] = _fields(filled, before, len(batch.requests), _SEVERITY[gate.missing_fields])
-    return {**found, "filled": filled, "n_requests": len(batch.requests)}
+        found["fields"] = _fields(filled, before, n, _SEVERITY[gate.missing_fields])
+    return {**found, "filled": filled, "n_requests": n}
 
 
 def _hours(connection: Connection, batch: Batch, *, ended_by: datetime | None) -> list[HourVolume]:

@@ -116,6 +116,8 @@ def test_the_auditor_runs_every_file_and_every_view(auditor: Database) -> None:
         "SELECT response_text FROM llmmon.response",
         "SELECT evidence FROM llmmon.score",
         "SELECT raw FROM llmmon.quarantine",
+        "SELECT raw FROM llmmon.held_row",
+        "DELETE FROM llmmon.held_row",
         "SELECT snapshot FROM llmmon.report",
     ],
 )
