@@ -32,6 +32,7 @@ def compare(
     ----------
     is_last : bool
         Whether nothing more of the source is there to be read: an hour that is over by the clock is then complete.
+        Before that, another file may hold more of it.
     now : datetime or None
         The clock's, unless given.
 
@@ -56,15 +57,14 @@ def compare(
 def _hours(connection: Connection, batch: Batch, *, ended_by: datetime | None) -> list[HourVolume]:
     """Judge every hour that the batch has requests of."""
     here = Counter(hour_of(request.occurred_at) for request in batch.requests)
-    newest = max(request.occurred_at for request in batch.requests)
-    ended_by = newest if ended_by is None else max(newest, ended_by)
     first, last = min(here), max(here)
     before = requests_by_hour(connection, batch.source, first - REACH, last)
     total = {**before, **{hour: before.get(hour, 0) + n for hour, n in here.items()}}
     aside = kept_back(connection, batch.source, first - REACH, last + _HOUR)
 
     def judge(hour: datetime, n: int) -> HourVolume:
-        return usual_volume(hour, n, total, kept_back=aside, ended=hour + _HOUR <= ended_by)
+        ended = ended_by is not None and hour + _HOUR <= ended_by
+        return usual_volume(hour, n, total, kept_back=aside, ended=ended)
 
     found = {hour: judge(hour, total[hour]) for hour in here}
     if any(item.high is not None and item.n > item.high for item in found.values()):

@@ -63,9 +63,9 @@ def release_batch(database: Database, config: Config, batch_id: int, *, because:
         When its rows are sealed under another ``LLMMON_PRIVACY_KEY``.
     """
     with database.transaction() as connection:
-        found = batch_of(connection, batch_id)
-        _require_held(found)
         rows = [RawRow(*row) for row in held_rows(connection, batch_id)]
+        found = batch_of(connection, batch_id)  # behind its rows: a decision of somebody else takes them away
+        _require_held(found)
     reader = RowReader.of(config, found.source)
     batch = reader.batch(rows, from_position=found.from_position, to_position=found.to_position)
     if batch.raw_digest.hex() != found.raw_sha256:
