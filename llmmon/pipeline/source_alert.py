@@ -90,7 +90,7 @@ def _alert(config: Config, source: str, held: Standing, failures: Sequence[str])
         ),
         detail={
             "n_batches": held.n_batches,
-            "n_rows": int(held.n_rows),
+            "n_rows": held.n_rows,
             "batch_ids": list(held.batch_ids),
             "failures": list(failures),
             "has_stopped": has_stopped,
