@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -45,12 +45,12 @@ def list_batches(source: str | None, every: bool, limit: int, database_url: str 
 @click.option(
     "--html",
     "html_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.File("w", encoding="utf-8", lazy=True),
     help="Also write what the gate found as a page (Great Expectations' Data Docs) that loads nothing.",
 )
 @context.database_option
 @context.json_option
-def show(batch_id: int, n_rows: int, html_file: Path | None, database_url: str | None, as_json: bool) -> None:
+def show(batch_id: int, n_rows: int, html_file: TextIO | None, database_url: str | None, as_json: bool) -> None:
     """Show one batch: its counts, what its gate found, and who decided on it."""
     database = context.open_database(database_url)
     with database.transaction() as connection:
@@ -59,21 +59,24 @@ def show(batch_id: int, n_rows: int, html_file: Path | None, database_url: str |
     if html_file is not None:
         from llmmon.pipeline.gate_page import gate_page  # loads Great Expectations, which takes seconds
 
-        html_file.write_text(gate_page(found), "utf-8")
-    failures = failures_of(found.gate or {})
+        html_file.write(gate_page(found))
+    gate = found.gate or {}
+    findings = {"not fulfilled": failures_of(gate), "warning": failures_of(gate, severity="warning")}
     if as_json:
         context.print_json(
-            {**found._mapping, "failures": failures, "rows": [row.raw.decode("utf-8", "replace") for row in rows]}
+            {**found._mapping, "findings": findings, "rows": [row.raw.decode("utf-8", "replace") for row in rows]}
         )
         return
     for name in _FACTS:
         value = getattr(found, name)
         if value is not None:
             click.echo(f"{name:17} {context.plain(str(value))}")
-    for failure in failures:
-        click.echo(f"\nnot fulfilled: {context.plain(failure)}")
+    for kind, sentences in findings.items():
+        for sentence in sentences:
+            click.echo(f"\n{kind}: {context.plain(sentence)}")
     for row in rows:
-        click.echo(f"\n{row.file}, offset {row.offset}\n{context.plain(row.raw.decode('utf-8', 'backslashreplace'))}")
+        place, text = f"{row.file}, offset {row.offset}", row.raw.decode("utf-8", "backslashreplace")
+        click.echo(f"\n{context.plain(place)}\n{context.plain(text)}")
 
 
 def _decision_options(function: F) -> F:

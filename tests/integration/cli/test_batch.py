@@ -66,6 +66,7 @@ def test_what_the_gate_found_is_written_as_a_page_that_loads_nothing(run, held, 
     """Great Expectations' sections stand in it, words first; hostile text in a stored result stays text."""
     page = tmp_path / "gate.html"
     run("batch", "show", "1", "--html", str(page))
+    assert "No such file or directory" in run("batch", "show", "1", "--html", str(tmp_path / "no" / "page"), code=1)
     text = page.read_text("utf-8")
     assert "33.3% of its rows cannot be read, at most 10% may" in text
     assert "mean must be less than or equal to" in text
