@@ -59,20 +59,21 @@ def _hours(connection: Connection, batch: Batch, *, ended_by: datetime | None) -
     here = Counter(hour_of(request.occurred_at) for request in batch.requests)
     first, last = min(here), max(here)
     before = requests_by_hour(connection, batch.source, first - REACH, last)
-    total = {**before, **{hour: before.get(hour, 0) + n for hour, n in here.items()}}
+    # hours of this batch are history for its later ones; where the store has them too, the log may be read again
+    history = {**before, **{hour: max(before.get(hour, 0), n) for hour, n in here.items()}}
     aside = kept_back(connection, batch.source, first - REACH, last + _HOUR)
 
     def judge(hour: datetime, n: int) -> HourVolume:
         ended = ended_by is not None and hour + _HOUR <= ended_by
-        return usual_volume(hour, n, total, kept_back=aside, ended=ended)
+        return usual_volume(hour, n, history, kept_back=aside, ended=ended)
 
-    found = {hour: judge(hour, total[hour]) for hour in here}
+    found = {hour: judge(hour, before.get(hour, 0) + n) for hour, n in here.items()}
     if any(item.high is not None and item.n > item.high for item in found.values()):
-        # a log that is read again is no flood: what the store knows already does not count twice
+        # what the store knows already does not count twice
         ids = [request.request_id for request in batch.requests]
         for hour, n_known in known_by_hour(connection, batch.source, ids).items():
             if hour in here:
-                found[hour] = judge(hour, total[hour] - n_known)
+                found[hour] = judge(hour, before.get(hour, 0) + here[hour] - n_known)
     return [found[hour] for hour in sorted(found)]
 
 

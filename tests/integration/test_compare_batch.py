@@ -67,29 +67,18 @@ def test_the_first_batch_cannot_be_judged_and_says_so(database, month):
 
 def test_an_hour_beyond_the_usual_is_held_and_named(database, month, jsonl, hour):
     """Too few requests of an hour that is over, and too many; a usual hour is loaded."""
-    for name, n, words in (
-        ("1.jsonl", 3, f"3 requests in the hour from {NOON:%H:%M} UTC on {NOON.day} {NOON:%B %Y}, 8 to 80 are usual"),
-        (
-            "2.jsonl",
-            81,
-            f"81 requests in the hour from {NOON:%H:%M} UTC on {NOON.day} {NOON:%B %Y}, 8 to 80 are usual",
-        ),
-    ):
-        jsonl(hour(NOON, n), name=name)
+    when = f"{NOON:%H:%M} UTC on {NOON.day} {NOON:%B %Y}"
+    for batch_id, n in ((2, 3), (3, 89)):
+        jsonl(hour(NOON, n), name=f"{batch_id}.jsonl")
         assert ingest_source(database, month, "logs").n_held == n
-        assert rows(database, GATE) == [("volume", False, "critical", f"{words} (9 earlier hours)")]
-        discard_batch(
-            database,
-            month,
-            rows(database, "SELECT max(batch_id) FROM llmmon.ingest_batch")[0][0],
-            because="a test",
-            by=None,
-        )
+        words = f"{n} requests in the hour from {when}, 18 to 88 are usual (9 earlier hours)"
+        assert rows(database, GATE) == [("volume", False, "critical", words)]
+        discard_batch(database, month, batch_id, because="a test", by=None)
         with database.transaction() as connection:  # as if it had not been: its hour would not be judged again
             connection.exec_driver_sql(
                 "UPDATE llmmon.ingest_batch SET first_occurred_at = NULL WHERE state = 'discarded'"
             )
-    jsonl(hour(NOON, 41), name="3.jsonl")
+    jsonl(hour(NOON, 41), name="4.jsonl")
     assert ingest_source(database, month, "logs").n_new == 41
     assert rows(database, GATE) == []
 
