@@ -68,6 +68,7 @@ class GateConfig(_Record):
     max_future_minutes: float = Field(5, ge=0)
     unusual_volume: Judgement = "warn"
     missing_fields: Judgement = "warn"
+    unknown_fields: Judgement = "warn"
     max_held_batches: int = Field(10, ge=1)
 
 

@@ -498,11 +498,11 @@ CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
          SELECT jsonb_build_object('says', ('not judged: '::text || (part.found ->> 'not_judged'::text))) AS jsonb_build_object,
             0
           WHERE (part.found ? 'not_judged'::text)) listed)
-  WHERE (part.name = ANY (ARRAY['lines'::text, 'requests'::text, 'volume'::text, 'fields'::text]))
+  WHERE (part.name = ANY (ARRAY['lines'::text, 'requests'::text, 'volume'::text, 'fields'::text, 'names'::text]))
   ORDER BY b.batch_id, part.name, listed.place;
 
 COMMENT ON VIEW compliance.gate_results IS 'Gate results: what each expectation of the gate found in each batch of a source, with its limits and, where it failed, in words; and what could not be judged, with the reason (passed is null). Duties: AI Act Art. 10(2) and Annex IV 2(d) (examination of data); SOC 2 PI1.2 (inputs are complete and accurate).
-sha256 8be45175da741000e9f8b165082664eb77694d29fcbe95e0c2bd4c9cf218f1eb';
+sha256 fcafa52f398ffed5fed145efcc2d284cb85d22443fabb387f99750e4473c5fba';
 
 CREATE TABLE llmmon.held_row (
     batch_id bigint NOT NULL,

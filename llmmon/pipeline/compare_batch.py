@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
@@ -12,24 +13,46 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from llmmon.config import GateConfig, Judgement
+from llmmon.errors import BadRowError
 from llmmon.pipeline.gate import FIELDS, Part, great_expectations, validate
 from llmmon.pipeline.usual_volume import REACH, HourVolume, usual_volume
+from llmmon.sources.base import RawRow
+from llmmon.sources.json_text import read_object
 from llmmon.store.ingest import Batch
-from llmmon.store.source_history import filled_before, hour_of, kept_back, known_by_hour, requests_by_hour
+from llmmon.store.source_history import (
+    filled_before,
+    hour_of,
+    kept_back,
+    known_by_hour,
+    names_before,
+    requests_by_hour,
+)
 
 _HOUR: Final = timedelta(hours=1)
 _SEVERITY: Final[Mapping[Judgement, str]] = {"hold": "critical", "warn": "warning"}
 _BATCHES_BEFORE: Final = 20
 _CHANCE: Final = 1e-6
+_ROWS_LOOKED_AT: Final = 500
+_MOST_NAMES: Final = 200
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,62}")
+_FIRST: Final = "no earlier batch of this source is known"
 
 
 def compare(
-    connection: Connection, batch: Batch, gate: GateConfig, *, is_last: bool, now: datetime | None = None
+    connection: Connection,
+    batch: Batch,
+    rows: Sequence[RawRow],
+    gate: GateConfig,
+    *,
+    is_last: bool,
+    now: datetime | None = None,
 ) -> dict[str, Any]:
     """Compare a batch with what earlier ones of its source were like; those must be loaded by now.
 
     Parameters
     ----------
+    rows : sequence of RawRow
+        What the batch was read from.
     is_last : bool
         Whether nothing more of the source is there to be read: an hour that is over by the clock is then complete.
         Before that, another file may hold more of it.
@@ -39,8 +62,8 @@ def compare(
     Returns
     -------
     mapping
-        The parts ``volume`` and ``fields``, as far as they are judged, and ``filled`` and ``n_requests``, with which
-        later batches are compared.
+        The parts ``volume``, ``fields`` and ``names``, unless they are off, and ``filled``, ``n_requests`` and
+        ``field_names``, with which later batches are compared.
     """
     found: dict[str, Any] = {}
     if batch.requests and gate.unusual_volume != "off":
@@ -51,7 +74,11 @@ def compare(
     if batch.requests and gate.missing_fields != "off":
         before = filled_before(connection, batch.source, n_batches=_BATCHES_BEFORE)
         found["fields"] = _fields(filled, before, n, _SEVERITY[gate.missing_fields])
-    return {**found, "filled": filled, "n_requests": n}
+    names = _names_of(rows)
+    if names and gate.unknown_fields != "off":
+        known = names_before(connection, batch.source, n_batches=10 * _BATCHES_BEFORE)
+        found["names"] = _names(names, known, _SEVERITY[gate.unknown_fields])
+    return {**found, "filled": filled, "n_requests": n, "field_names": names}
 
 
 def _hours(connection: Connection, batch: Batch, *, ended_by: datetime | None) -> list[HourVolume]:
@@ -122,7 +149,7 @@ def _say_volume(judged: list[HourVolume], item: Mapping[str, Any]) -> str:
 def _fields(filled: Mapping[str, int], before: Mapping[str, tuple[int, int]], n_requests: int, severity: str) -> Part:
     """Check that every field is filled in somewhere that can be expected to be, after what earlier batches held."""
     if not before:
-        return {"results": [], "not_judged": "no earlier batch of this source is known"}
+        return {"results": [], "not_judged": _FIRST}
     gx = great_expectations().expectations
     import pandas as pd
 
@@ -133,6 +160,30 @@ def _fields(filled: Mapping[str, int], before: Mapping[str, tuple[int, int]], n_
     # new fields are welcome; what has gone is told
     wanted = gx.ExpectTableColumnsToMatchSet(column_set=sorted({*expected, *here}), exact_match=True, severity=severity)
     return validate(frame, [wanted], lambda _: f"no request has {', '.join(missing)}, which earlier batches had")
+
+
+def _names_of(rows: Sequence[RawRow]) -> list[str]:
+    """Return the outermost field names of some of the rows, where they are JSON; what looks like no name is left out."""
+    found: set[str] = set()
+    for row in rows[:: max(1, len(rows) // _ROWS_LOOKED_AT)]:
+        try:
+            found.update(filter(_NAME.fullmatch, read_object(row.raw)[0]))
+        except BadRowError:
+            continue
+    return sorted(found)[:_MOST_NAMES]
+
+
+def _names(names: Sequence[str], known: Set[str], severity: str) -> Part:
+    """Check that every field of the log is one that earlier batches had: a new one may be an old one renamed."""
+    if not known:
+        return {"results": [], "not_judged": _FIRST}
+    gx = great_expectations().expectations
+    import pandas as pd
+
+    frame = pd.DataFrame([[1] * len(known)], columns=sorted(known))
+    wanted = gx.ExpectTableColumnsToMatchSet(column_set=list(names), exact_match=False, severity=severity)
+    new = ", ".join(name for name in names if name not in known)
+    return validate(frame, [wanted], lambda _: f"fields of the log that no earlier batch had: {new}")
 
 
 def _chance_of_none(n_filled: int, n_before: int, n: int) -> float:

@@ -15,7 +15,13 @@ from sqlalchemy import Row
 
 from llmmon.pipeline.gate import failures_of, great_expectations
 
-_PARTS: Final = {"lines": "Rows", "requests": "Requests", "volume": "Volume by hour", "fields": "Fields"}
+_PARTS: Final = {
+    "lines": "Rows",
+    "requests": "Requests",
+    "volume": "Volume by hour",
+    "fields": "Fields",
+    "names": "Field names in the log",
+}
 _FACTS: Final = {
     "state": "State",
     "loaded_at": "Read at",

@@ -120,11 +120,11 @@ class _Work:
     def __post_init__(self) -> None:
         self.result = IngestResult(source=self.source)
 
-    def judge(self, batch: Batch, parts: Mapping[str, Any], *, is_last: bool) -> Batch:
+    def judge(self, batch: Batch, rows: Sequence[RawRow], parts: Mapping[str, Any], *, is_last: bool) -> Batch:
         """Return the batch with what its gate says of it, earlier ones, which are loaded by now, considered."""
         limits = self.config.sources[self.source].gate
         with self.database.transaction() as connection:
-            compared = compare_batch.compare(connection, batch, limits, is_last=is_last)
+            compared = compare_batch.compare(connection, batch, rows, limits, is_last=is_last)
         result = gate.gate_result({**parts, **compared})
         for warning in gate.failures_of(result, severity="warning"):
             _log.warning("%s: %s", self.source, warning)
@@ -183,7 +183,7 @@ def _read_to_end(work: _Work, reader: RowReader, max_rows: int, pool: ThreadPool
                 loading = None
                 return False
             loading = None
-            batch = work.judge(batch, checked, is_last=is_last)
+            batch = work.judge(batch, raw.rows, checked, is_last=is_last)
             failures = gate.failures_of(batch.gate or {})
             if failures:
                 if not work.hold(batch, raw.rows, failures):

@@ -12,7 +12,11 @@ from llmmon.model import RequestLog, digest_of
 from llmmon.sources.base import sources
 
 _ROWS_LOOKED_AT = 5_000
-_OPEN_GATE = {"max_bad_fraction": 1.0, "max_null_fraction": {}, "unusual_volume": "off", "missing_fields": "off"}
+_OPEN_GATE = {
+    "max_bad_fraction": 1.0,
+    "max_null_fraction": {},
+    **dict.fromkeys(("unusual_volume", "missing_fields", "unknown_fields"), "off"),
+}
 
 
 def config_for_file(path: Path, *, window_hours: float = 1) -> Config:

@@ -47,3 +47,10 @@ def filled_before(connection: Connection, source: str, *, n_batches: int) -> Map
     """Return for each field in how many of how many requests of the newest batches it was filled in."""
     rows = fetch(connection, "ingest_batch/filled", {"source": source, "n_batches": n_batches})
     return {row.name: (row.n_filled, row.n_requests) for row in rows}
+
+
+def names_before(connection: Connection, source: str, *, n_batches: int) -> set[str]:
+    """Return the field names that rows of the newest batches had."""
+    return {
+        row.name for row in fetch(connection, "ingest_batch/field_names", {"source": source, "n_batches": n_batches})
+    }

@@ -23,5 +23,5 @@ SELECT b.batch_id,
      UNION ALL
     SELECT jsonb_build_object('says', 'not judged: ' || (part.found ->> 'not_judged')), 0
      WHERE part.found ? 'not_judged') AS listed
- WHERE part.name IN ('lines', 'requests', 'volume', 'fields')
+ WHERE part.name IN ('lines', 'requests', 'volume', 'fields', 'names')
  ORDER BY b.batch_id, part.name, listed.place

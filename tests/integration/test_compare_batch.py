@@ -59,6 +59,7 @@ def test_the_first_batch_cannot_be_judged_and_says_so(database, month):
     """Without earlier hours and batches both parts are null, with the reason."""
     assert rows(database, GATE) == [
         ("fields", None, None, "not judged: no earlier batch of this source is known"),
+        ("names", None, None, "not judged: no earlier batch of this source is known"),
         ("volume", None, None, "not judged: 7 of 9 hours: 0 earlier hours are known, 7 are needed"),
     ]
     counted = "SELECT count(*), sum(n_requests)::int FROM llmmon.source_hour"
@@ -118,6 +119,19 @@ def test_a_field_that_has_gone_is_named_once_enough_rows_lack_it(database, month
     jsonl(hour(later, 40, latency_ms=None), name="2.jsonl")
     assert ingest_source(database, month, "logs").n_held == 40
     assert ("fields", False, "critical", "no request has latency_ms, which earlier batches had") in rows(database, GATE)
+
+
+def test_a_field_of_the_log_that_was_never_there_is_named(database, month, jsonl, hour):
+    """So a renamed field is seen from both sides; what cannot be a name is not repeated."""
+    renamed = hour(NOON, 40, latency=1, **{"mira@example.com asked": 1})
+    for line in renamed:
+        del line["latency_ms"]
+    jsonl(renamed, name="1.jsonl")
+    assert ingest_source(database, month, "logs").n_held == 40
+    assert rows(database, GATE) == [
+        ("fields", False, "critical", "no request has latency_ms, which earlier batches had"),
+        ("names", False, "warning", "fields of the log that no earlier batch had: latency"),
+    ]
 
 
 def test_rows_of_the_future_are_a_warning(database, config, jsonl, line, caplog):
