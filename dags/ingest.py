@@ -1,7 +1,8 @@
 """Ingest request logs.
 
 Reads what is new in every source, accounts for each row, and closes the ingest account of the hour (the window) that
-has just ended. The run's partition key is the start of the window; the DAGs after this one follow by that key.
+has just ended. A batch that fails its gate is held, and the channels are told. The run's partition key is the start of
+the window; the DAGs after this one follow by that key.
 
 Backfill a range to do old windows; clear a run to do its window again. Nothing is counted twice.
 """
@@ -29,7 +30,7 @@ with DAG(
     # one loader of a source at a time: a second one would only find that nothing is new
     @task(map_index_template="{{ source }}", max_active_tis_per_dag=len(config.sources))
     def load(source: str) -> dict[str, object]:
-        """Load one source: every row becomes new, duplicate or quarantined."""
+        """Load one source: every row becomes new, duplicate, quarantined or held."""
         return steps.load_source(source)
 
     @task(outlets=[LOGGED])

@@ -21,6 +21,7 @@ from llmmon.model import Severity, Window, digest_of
 from llmmon.registry import Registry
 
 T = TypeVar("T")
+Judgement = Literal["off", "warn", "hold"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 EntityType = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
@@ -66,6 +67,11 @@ class GateConfig(_Record):
     max_bad_fraction: float = Field(0.01, ge=0, le=1)
     max_null_fraction: Mapping[str, float] = {"response_text": 0.5}
     max_age_days: float | None = Field(None, gt=0)
+    max_future_minutes: float = Field(5, ge=0)
+    unusual_volume: Judgement = "warn"
+    missing_fields: Judgement = "warn"
+    unknown_fields: Judgement = "warn"
+    max_held_batches: int = Field(10, ge=1)
 
 
 class SourceConfig(_Record):
@@ -74,6 +80,7 @@ class SourceConfig(_Record):
     read: PluginConfig
     max_rows_per_batch: int = Field(20_000, ge=1)
     gate: GateConfig = GateConfig()
+    channels: tuple[Name, ...] | None = None
 
 
 class LaneConfig(_Record):
@@ -179,6 +186,9 @@ class Config(_Record):
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
+        for name, source in self.sources.items():
+            for channel in source.channels or ():
+                _must_exist(f"sources.{name}.channels", channel, self.channels)
         for name, deployment in self.deployments.items():
             here = f"deployments.{name}"
             _must_exist(f"{here}.source", deployment.source, self.sources)

@@ -15,6 +15,9 @@ LlmmonError                     root; ``exit_code`` is what the command line ret
 ├── SealError                   a sealed text does not open with the key at hand
 ├── UnknownRowError             no quarantined row has this number
 ├── LedgerError                 the audit trail is not the one that was signed, or a proof cannot be made
+├── BatchError                  a batch cannot be decided on as asked
+│   ├── UnknownBatchError       no batch has this number
+│   └── BatchStateError         it is not held, as when somebody else was faster
 ├── AccountingError             the sums of a window do not close
 ├── ReplayError                 a replay could not be made
 │   ├── ModelNotFoundError      weights or tokenizer are not where the setting says
@@ -151,6 +154,20 @@ class UnknownSubjectError(LlmmonError):
     """Nothing is kept of this subject."""
 
     exit_code = 2
+
+
+class BatchError(LlmmonError):
+    """A batch cannot be decided on as asked."""
+
+    exit_code = 2
+
+
+class UnknownBatchError(BatchError):
+    """No batch has this number."""
+
+
+class BatchStateError(BatchError):
+    """The batch is not held, as when somebody else was faster."""
 
 
 class AccountingError(LlmmonError):

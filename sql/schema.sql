@@ -316,26 +316,32 @@ COMMENT ON TABLE llmmon.alarm_budget IS 'Who spent the error budget: streams tes
 CREATE TABLE llmmon.alert (
     alert_id bigint NOT NULL,
     dedupe_key text NOT NULL,
-    deployment text NOT NULL,
-    monitor text NOT NULL,
-    segment text NOT NULL,
-    detector text NOT NULL,
+    deployment text,
+    monitor text,
+    segment text,
+    detector text,
     window_start timestamp with time zone NOT NULL,
     window_end timestamp with time zone NOT NULL,
     severity text NOT NULL,
     state text DEFAULT 'open'::text NOT NULL,
     title text NOT NULL,
     sentence text NOT NULL,
-    value double precision NOT NULL,
+    value double precision,
     reference_value double precision,
-    e_value double precision NOT NULL,
+    e_value double precision,
     request_keys bigint[] DEFAULT '{}'::bigint[] NOT NULL,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    measurement_id bigint NOT NULL,
-    provenance_id bigint NOT NULL,
+    measurement_id bigint,
+    provenance_id bigint,
     opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    source text,
     CONSTRAINT alert_severity_check CHECK ((severity = ANY (ARRAY['info'::text, 'warning'::text, 'critical'::text]))),
-    CONSTRAINT alert_state_check CHECK ((state = ANY (ARRAY['open'::text, 'acknowledged'::text, 'resolved'::text])))
+    CONSTRAINT alert_state_check CHECK ((state = ANY (ARRAY['open'::text, 'acknowledged'::text, 'resolved'::text]))),
+    CONSTRAINT an_alert_is_about_a_stream_or_a_source CHECK ((num_nonnulls(deployment, monitor, segment, detector, value, e_value, measurement_id, provenance_id) =
+CASE
+    WHEN (source IS NULL) THEN 8
+    ELSE 0
+END))
 );
 
 COMMENT ON COLUMN llmmon.alert.request_keys IS 'Requests that show the change best.';
@@ -429,7 +435,8 @@ CREATE VIEW compliance.alert_lifecycle WITH (security_invoker='true') AS
     resolved.actor AS resolved_by,
     resolved.happened_at AS resolved_at,
     a.state,
-    (first_decision.event IS NULL) AS is_undecided
+    (first_decision.event IS NULL) AS is_undecided,
+    a.source
    FROM (((llmmon.alert a
      CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (d.state = 'sent'::text)) AS n_sent,
             count(*) FILTER (WHERE (d.state = 'dead'::text)) AS n_given_up,
@@ -451,8 +458,8 @@ CREATE VIEW compliance.alert_lifecycle WITH (security_invoker='true') AS
          LIMIT 1) resolved ON (true))
   ORDER BY a.alert_id;
 
-COMMENT ON VIEW compliance.alert_lifecycle IS 'Alert lifecycle: when each alert was raised, who was told, who decided what and how many minutes it took. Duties: AI Act Art. 26(5) (deployers monitor, suspend, inform), 73 (the clock of a serious incident starts here); SOC 2 CC7.3 and CC7.4; NIST AI RMF MANAGE 4.1.
-sha256 b97a44df2ef6b282bad66592386adc51763b144602f5dfaea51bda15459434a1';
+COMMENT ON VIEW compliance.alert_lifecycle IS 'Alert lifecycle: when each alert was raised, who was told, who decided what and how many minutes it took. An alert is about a stream (deployment, monitor, segment) or about a source whose batches are held. Duties: AI Act Art. 26(5) (deployers monitor, suspend, inform), 73 (the clock of a serious incident starts here); SOC 2 CC7.3 and CC7.4; NIST AI RMF MANAGE 4.1.
+sha256 8e77cea11a864eda60cf45f219d2ce1449fe9a6017470ebc2dd66448e70c1b68';
 
 CREATE TABLE llmmon.request_identity (
     request_key bigint NOT NULL,
@@ -620,13 +627,28 @@ CREATE TABLE llmmon.ingest_batch (
     config_digest text NOT NULL,
     loaded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     root bytea,
-    CONSTRAINT every_row_is_accounted_for CHECK ((n_in = ((n_new + n_dup) + n_bad))),
-    CONSTRAINT ingest_batch_state_check CHECK ((state = ANY (ARRAY['loaded'::text, 'held'::text, 'released'::text])))
+    n_held bigint DEFAULT 0 NOT NULL,
+    n_from_quarantine bigint DEFAULT 0 NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    decided_because text,
+    CONSTRAINT a_decision_has_a_person_and_a_reason CHECK ((num_nonnulls(decided_at, decided_by, decided_because) =
+CASE
+    WHEN (state = ANY (ARRAY['released'::text, 'discarded'::text])) THEN 3
+    ELSE 0
+END)),
+    CONSTRAINT every_row_is_accounted_for CHECK ((n_in = (((n_new + n_dup) + n_bad) + n_held))),
+    CONSTRAINT ingest_batch_state_check CHECK ((state = ANY (ARRAY['loaded'::text, 'held'::text, 'released'::text, 'discarded'::text]))),
+    CONSTRAINT only_a_held_or_discarded_batch_keeps_rows_back CHECK (((n_held = 0) OR (state = ANY (ARRAY['held'::text, 'discarded'::text]))))
 );
 
-COMMENT ON COLUMN llmmon.ingest_batch.gate IS 'Great Expectations result of this batch, as it returned it.';
+COMMENT ON COLUMN llmmon.ingest_batch.gate IS 'What Great Expectations found, part by part, with what failed in words; filled counts the requests that have each field.';
 
 COMMENT ON COLUMN llmmon.ingest_batch.root IS 'RFC 9162 tree hash over the digests of the new rows in order of request_key; null when there are none.';
+
+COMMENT ON COLUMN llmmon.ingest_batch.n_held IS 'Rows kept back: they wait in held_row while the batch is held, and are gone once it is discarded.';
+
+COMMENT ON COLUMN llmmon.ingest_batch.n_from_quarantine IS 'Rows of n_in that were not read from the source but from quarantine, where an earlier batch counts them as bad.';
 
 CREATE TABLE llmmon.request_payload (
     request_key bigint NOT NULL,
@@ -713,19 +735,44 @@ CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
     b.loaded_at,
     part.name AS checked_rows,
     ((listed.item -> 'expectation_config'::text) ->> 'type'::text) AS expectation,
-    (((listed.item -> 'expectation_config'::text) -> 'kwargs'::text) ->> 'column'::text) AS column_name,
+    COALESCE((((listed.item -> 'expectation_config'::text) -> 'kwargs'::text) ->> 'column'::text), (((listed.item -> 'expectation_config'::text) -> 'kwargs'::text) ->> 'column_A'::text)) AS column_name,
     ((listed.item -> 'expectation_config'::text) ->> 'severity'::text) AS severity,
     ((listed.item ->> 'success'::text))::boolean AS passed,
     (((listed.item -> 'expectation_config'::text) -> 'kwargs'::text) - '{batch_id,column}'::text[]) AS expected,
     ((listed.item -> 'result'::text) -> 'observed_value'::text) AS observed,
-    (((listed.item -> 'result'::text) ->> 'unexpected_percent'::text))::double precision AS unexpected_percent
+    (((listed.item -> 'result'::text) ->> 'unexpected_percent'::text))::double precision AS unexpected_percent,
+    (listed.item ->> 'says'::text) AS says
    FROM ((llmmon.ingest_batch b
-     CROSS JOIN LATERAL ( VALUES ('lines'::text,(b.gate -> 'lines'::text)), ('requests'::text,(b.gate -> 'requests'::text))) part(name, found))
-     CROSS JOIN LATERAL jsonb_array_elements((part.found -> 'results'::text)) WITH ORDINALITY listed(item, place))
+     CROSS JOIN LATERAL jsonb_each(b.gate) part(name, found))
+     CROSS JOIN LATERAL ( SELECT listed_1.item,
+            listed_1.place
+           FROM jsonb_array_elements((part.found -> 'results'::text)) WITH ORDINALITY listed_1(item, place)
+        UNION ALL
+         SELECT jsonb_build_object('says', ('not judged: '::text || (part.found ->> 'not_judged'::text))) AS jsonb_build_object,
+            0
+          WHERE (part.found ? 'not_judged'::text)) listed)
+  WHERE (part.name = ANY (ARRAY['lines'::text, 'requests'::text, 'volume'::text, 'fields'::text, 'names'::text]))
   ORDER BY b.batch_id, part.name, listed.place;
 
-COMMENT ON VIEW compliance.gate_results IS 'Gate results: what each expectation of the gate found in each batch of a source, with its limits. Duties: AI Act Art. 10(2) and Annex IV 2(d) (examination of data); SOC 2 PI1.2 (inputs are complete and accurate).
-sha256 87d18bfd46b4e8fa20dd6244c7fd359b6cc8642631a771eb51d3319681bb5aa7';
+COMMENT ON VIEW compliance.gate_results IS 'Gate results: what each expectation of the gate found in each batch of a source, with its limits and, where it failed, in words; and what could not be judged, with the reason (passed is null). Duties: AI Act Art. 10(2) and Annex IV 2(d) (examination of data); SOC 2 PI1.2 (inputs are complete and accurate).
+sha256 fcafa52f398ffed5fed145efcc2d284cb85d22443fabb387f99750e4473c5fba';
+
+CREATE TABLE llmmon.held_row (
+    batch_id bigint NOT NULL,
+    place integer NOT NULL,
+    file text NOT NULL,
+    byte_offset bigint NOT NULL,
+    cut text NOT NULL,
+    is_request boolean DEFAULT true NOT NULL,
+    raw bytea NOT NULL,
+    sealed boolean NOT NULL
+);
+
+COMMENT ON TABLE llmmon.held_row IS 'The rows of held batches, byte for byte as they were read and in their order.';
+
+COMMENT ON COLUMN llmmon.held_row.is_request IS 'False for a row that is passed over: it records something else than a request, and no count has it.';
+
+COMMENT ON COLUMN llmmon.held_row.sealed IS 'raw is sealed under the key in LLMMON_PRIVACY_KEY.';
 
 CREATE TABLE llmmon.quarantine (
     quarantine_id bigint NOT NULL,
@@ -759,26 +806,37 @@ CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
     b.n_new,
     b.n_dup,
     b.n_bad,
-    (b.n_in = ((b.n_new + b.n_dup) + b.n_bad)) AS adds_up,
-    quarantined.n AS n_in_quarantine,
+    (b.n_in = (((b.n_new + b.n_dup) + b.n_bad) + b.n_held)) AS adds_up,
+    quarantined.n_waiting AS n_in_quarantine,
         CASE
-            WHEN (b.state = 'loaded'::text) THEN (NOT (b.from_position IS DISTINCT FROM lag(b.to_position) OVER (PARTITION BY b.source, (b.state = 'loaded'::text) ORDER BY b.batch_id)))
-            ELSE NULL::boolean
+            WHEN (b.n_from_quarantine > 0) THEN NULL::boolean
+            ELSE (NOT (b.from_position IS DISTINCT FROM lag(b.to_position) OVER (PARTITION BY b.source, (b.n_from_quarantine > 0) ORDER BY b.batch_id)))
         END AS follows_the_batch_before,
     ((b.gate ->> 'success'::text))::boolean AS gate_passed,
     b.first_occurred_at,
     b.last_occurred_at,
     encode(b.raw_digest, 'hex'::text) AS raw_sha256,
     b.code_version,
-    b.config_digest
-   FROM (llmmon.ingest_batch b
-     CROSS JOIN LATERAL ( SELECT count(q.quarantine_id) AS n
+    b.config_digest,
+    b.n_held,
+    kept.n AS n_held_kept,
+    quarantined.n_resolved AS n_loaded_from_quarantine,
+    b.n_from_quarantine,
+    b.decided_at,
+    b.decided_by,
+    b.decided_because
+   FROM ((llmmon.ingest_batch b
+     CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (q.resolved_batch_id IS NULL)) AS n_waiting,
+            count(*) FILTER (WHERE (q.resolved_batch_id IS NOT NULL)) AS n_resolved
            FROM llmmon.quarantine q
           WHERE (q.batch_id = b.batch_id)) quarantined)
+     CROSS JOIN LATERAL ( SELECT count(*) AS n
+           FROM llmmon.held_row h
+          WHERE ((h.batch_id = b.batch_id) AND h.is_request)) kept)
   ORDER BY b.batch_id;
 
-COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad; whether the bad ones are all in quarantine, whether the batch begins where the one loaded before ended, what its gate said and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
-sha256 c610ab470cf527706c10b7640f181fcb2dc73c57af09c15ba86c66433518f0b7';
+COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad + held; whether the bad and the held ones are all kept, whether the batch begins where the one before ended, what its gate said, who decided on it if it was held and why, and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
+sha256 bc34f440e850ed0e64502ff611f9d8e9706d380871e99b1e07436a7834294a3b';
 
 CREATE VIEW compliance.ledger_status WITH (security_invoker='true') AS
  SELECT events.n_events,
@@ -989,6 +1047,14 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
             count(*) AS count
            FROM llmmon.quarantine
         UNION ALL
+         SELECT 'held lines'::text,
+            false,
+            min(b.loaded_at) AS min,
+            max(b.loaded_at) AS max,
+            count(h.place) AS count
+           FROM (llmmon.held_row h
+             JOIN llmmon.ingest_batch b USING (batch_id))
+        UNION ALL
          SELECT 'replayed responses'::text,
             false,
             min(response.responded_at) AS min,
@@ -1043,7 +1109,7 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
             count(*) AS count,
             NULL::integer
            FROM (audit.trail
-             CROSS JOIN ( VALUES ('quarantined lines'::text,'n_quarantined'::text), ('replayed responses'::text,'n_responses'::text), ('scores'::text,'n_scores'::text), ('reports'::text,'n_reports'::text)) names(record, key))
+             CROSS JOIN ( VALUES ('quarantined lines'::text,'n_quarantined'::text), ('held lines'::text,'n_held'::text), ('replayed responses'::text,'n_responses'::text), ('scores'::text,'n_scores'::text), ('reports'::text,'n_reports'::text)) names(record, key))
           WHERE ((trail.event = 'retention.applied'::text) AND (((trail.detail ->> names.key))::bigint > 0))
           GROUP BY names.record
         )
@@ -1060,7 +1126,7 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
   ORDER BY kept.record;
 
 COMMENT ON VIEW compliance.retention_status IS 'Retention: per kind of record the oldest and newest that are kept, and the last removal with its age limit. A limit under 183 days is flagged for the kinds that the AI Act calls logs. Duties: AI Act Art. 19 and 26(6) (logs at least six months); GDPR Art. 5(1)(e) (no longer than needed); SOC 2 C1.2.
-sha256 2bf4766b1bc48aa70e30f4219a91c946abaf5ed279fa8d39feaacbee1972c4f8';
+sha256 cfd3004defc98cecfc3d3732cf26bd80eecdc7fa3d57b872697094604bf2947b';
 
 CREATE VIEW compliance.rows_passed_over WITH (security_invoker='true') AS
  SELECT ((trail.detail ->> 'batch_id'::text))::bigint AS batch_id,
@@ -1073,11 +1139,78 @@ CREATE VIEW compliance.rows_passed_over WITH (security_invoker='true') AS
    FROM ((audit.trail
      CROSS JOIN LATERAL jsonb_each_text((trail.detail -> 'passed_over'::text)) passed_over(kind, n))
      JOIN llmmon.ingest_batch b ON ((b.batch_id = ((trail.detail ->> 'batch_id'::text))::bigint)))
-  WHERE (trail.event = 'batch.loaded'::text)
+  WHERE (trail.event = ANY (ARRAY['batch.loaded'::text, 'batch.released'::text]))
   ORDER BY trail.event_id, passed_over.kind;
 
 COMMENT ON VIEW compliance.rows_passed_over IS 'Rows passed over: per batch and kind, the rows of a log that are whole and record something else than a request to a model, such as an embedding or a span of a web server. They are no part of the batch''s n_in and were not looked at. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 (inputs are complete and accurate).
-sha256 10f54085097bd29b77d38d731b26964bd6d3b8eb6077717aa4a4436ec1760267';
+sha256 91fa85ed1a76c848368914432d8e7d7b2ec2a945fb82531c41978617fee3dd39';
+
+CREATE VIEW compliance.traffic_accounted_for WITH (security_invoker='true') AS
+ WITH retired AS (
+         SELECT max(trail.recorded_at) AS last_at
+           FROM audit.trail
+          WHERE ((trail.event = 'retention.applied'::text) AND (((trail.detail ->> 'n_quarantined'::text))::bigint > 0))
+        ), batch AS (
+         SELECT b.source,
+            ((b.loaded_at AT TIME ZONE 'UTC'::text))::date AS day,
+            b.state,
+            b.n_in,
+            b.n_new,
+            b.n_dup,
+            b.n_bad,
+            b.n_held,
+            quarantined.n_waiting,
+            quarantined.n_resolved,
+                CASE
+                    WHEN (b.loaded_at < retired.last_at) THEN ((b.n_bad - quarantined.n_waiting) - quarantined.n_resolved)
+                    ELSE (0)::bigint
+                END AS n_retired,
+            kept.n AS n_kept
+           FROM (((llmmon.ingest_batch b
+             CROSS JOIN retired)
+             CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (q.resolved_batch_id IS NULL)) AS n_waiting,
+                    count(*) FILTER (WHERE (q.resolved_batch_id IS NOT NULL)) AS n_resolved
+                   FROM llmmon.quarantine q
+                  WHERE (q.batch_id = b.batch_id)) quarantined)
+             CROSS JOIN LATERAL ( SELECT count(*) AS n
+                   FROM llmmon.held_row h
+                  WHERE ((h.batch_id = b.batch_id) AND h.is_request)) kept)
+          WHERE (b.n_from_quarantine = 0)
+        ), summed AS (
+         SELECT batch.source,
+            batch.day,
+            count(*) AS n_batches,
+            (sum(batch.n_in))::bigint AS n_in,
+            (sum(batch.n_new))::bigint AS n_new,
+            (sum(batch.n_dup))::bigint AS n_duplicate,
+            (sum(batch.n_waiting))::bigint AS n_in_quarantine,
+            (sum(batch.n_resolved))::bigint AS n_loaded_from_quarantine,
+            (sum(batch.n_retired))::bigint AS n_removed_from_quarantine,
+            (sum(batch.n_kept))::bigint AS n_held,
+            (COALESCE(sum(batch.n_held) FILTER (WHERE (batch.state = 'discarded'::text)), (0)::numeric))::bigint AS n_discarded,
+            (sum(batch.n_bad))::bigint AS n_bad
+           FROM batch
+          GROUP BY batch.source, batch.day
+        )
+ SELECT source,
+    day,
+    n_batches,
+    n_in,
+    n_new,
+    n_duplicate,
+    n_in_quarantine,
+    n_loaded_from_quarantine,
+    n_removed_from_quarantine,
+    n_held,
+    n_discarded,
+    (((((((n_in - n_new) - n_duplicate) - n_in_quarantine) - n_loaded_from_quarantine) - n_removed_from_quarantine) - n_held) - n_discarded) AS n_unaccounted,
+    (n_in = ((((((n_new + n_duplicate) + n_in_quarantine) + n_loaded_from_quarantine) + n_removed_from_quarantine) + n_held) + n_discarded)) AS closes,
+    ((n_bad)::double precision / (NULLIF(n_in, 0))::double precision) AS bad_row_rate
+   FROM summed
+  ORDER BY source, day;
+
+COMMENT ON VIEW compliance.traffic_accounted_for IS 'Traffic accounted for: per source and day of reading, each row that was read is new, a duplicate, in quarantine (waiting, loaded later, or removed at the end of its retention), held for a decision, or discarded by one; and whether that adds up with the rows that are really kept. Rows read again from quarantine count on the day that they were first read. Duties: AI Act Art. 10(2) and 12 (data governance, traceability); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
+sha256 8b6043aaec8229df3adea320e61176c89c631ead26f3d90cc2a362f0a7158123';
 
 CREATE TABLE llmmon.coverage (
     deployment text NOT NULL,
@@ -1359,6 +1492,12 @@ CREATE TABLE llmmon.source_cursor (
 
 COMMENT ON TABLE llmmon.source_cursor IS 'Where reading of each source stopped; its row lock serialises the loaders of a source.';
 
+CREATE TABLE llmmon.source_hour (
+    source text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    n_requests bigint NOT NULL
+);
+
 CREATE TABLE llmmon.stream_state (
     deployment text NOT NULL,
     monitor text NOT NULL,
@@ -1449,6 +1588,9 @@ ALTER TABLE ONLY llmmon.delivery
 ALTER TABLE ONLY llmmon.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (deployment, monitor, segment, window_start);
 
+ALTER TABLE ONLY llmmon.held_row
+    ADD CONSTRAINT held_row_pkey PRIMARY KEY (batch_id, place);
+
 ALTER TABLE ONLY llmmon.ingest_batch
     ADD CONSTRAINT ingest_batch_pkey PRIMARY KEY (batch_id);
 
@@ -1509,6 +1651,9 @@ ALTER TABLE ONLY llmmon.score
 ALTER TABLE ONLY llmmon.source_cursor
     ADD CONSTRAINT source_cursor_pkey PRIMARY KEY (source);
 
+ALTER TABLE ONLY llmmon.source_hour
+    ADD CONSTRAINT source_hour_pkey PRIMARY KEY (source, hour);
+
 ALTER TABLE ONLY llmmon.stream_state
     ADD CONSTRAINT stream_state_pkey PRIMARY KEY (deployment, monitor, segment);
 
@@ -1524,7 +1669,13 @@ ALTER TABLE ONLY llmmon.window_stage
 ALTER TABLE ONLY public.llmmon_alembic_version
     ADD CONSTRAINT llmmon_alembic_version_pkc PRIMARY KEY (version_num);
 
+CREATE UNIQUE INDEX a_source_has_one_unresolved_alert ON llmmon.alert USING btree (source) WHERE ((state <> 'resolved'::text) AND (source IS NOT NULL));
+
 CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
+
+CREATE INDEX quarantine_by_batch ON llmmon.quarantine USING btree (batch_id);
 
 CREATE INDEX quarantine_waiting ON llmmon.quarantine USING btree (source, quarantine_id) WHERE (resolved_batch_id IS NULL);
 
@@ -1600,6 +1751,9 @@ ALTER TABLE ONLY llmmon.evidence
 
 ALTER TABLE ONLY llmmon.evidence
     ADD CONSTRAINT evidence_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.held_row
+    ADD CONSTRAINT held_row_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES llmmon.ingest_batch(batch_id);
 
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT measurement_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
@@ -1868,6 +2022,22 @@ GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_writer;
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_writer;
 
+GRANT SELECT,INSERT,DELETE ON TABLE llmmon.held_row TO llmmon_writer;
+
+GRANT SELECT(batch_id) ON TABLE llmmon.held_row TO llmmon_analyst;
+
+GRANT SELECT(place) ON TABLE llmmon.held_row TO llmmon_analyst;
+
+GRANT SELECT(file) ON TABLE llmmon.held_row TO llmmon_analyst;
+
+GRANT SELECT(byte_offset) ON TABLE llmmon.held_row TO llmmon_analyst;
+
+GRANT SELECT(cut) ON TABLE llmmon.held_row TO llmmon_analyst;
+
+GRANT SELECT(is_request) ON TABLE llmmon.held_row TO llmmon_analyst;
+
+GRANT SELECT(sealed) ON TABLE llmmon.held_row TO llmmon_analyst;
+
 GRANT SELECT,INSERT,DELETE ON TABLE llmmon.quarantine TO llmmon_writer;
 GRANT DELETE ON TABLE llmmon.quarantine TO llmmon_eraser;
 
@@ -1978,6 +2148,9 @@ GRANT SELECT ON TABLE compliance.retention_status TO llmmon_writer;
 GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_writer;
 
+GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_writer;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.coverage TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.coverage TO llmmon_analyst;
 
@@ -2017,6 +2190,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.sample TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.sample TO llmmon_analyst;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_cursor TO llmmon_writer;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_hour TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.source_hour TO llmmon_analyst;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.stream_state TO llmmon_analyst;

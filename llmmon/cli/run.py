@@ -98,7 +98,7 @@ def run(
     for batch in result.ingested:
         click.echo(
             f"{batch.source}: {batch.n_in} rows read: {batch.n_new} new, {batch.n_dup} already there, "
-            f"{batch.n_bad} quarantined"
+            f"{batch.n_bad} quarantined, {batch.n_held} held by the gate"
         )
         for kind, n in batch.passed_over.items():
             click.echo(f"{batch.source}: passed over, because they are no requests: {n} x {kind}")

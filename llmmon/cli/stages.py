@@ -12,6 +12,7 @@ from rich.progress import track
 from llmmon.channels.environment import connection_from_environment
 from llmmon.cli import context
 from llmmon.config import Config
+from llmmon.errors import GateError
 from llmmon.model import Window
 from llmmon.pipeline import (
     deliver as deliver_stage,
@@ -69,14 +70,19 @@ def _window_verb(name: str, summary: str, *steps: Step) -> click.Command:
 @context.database_option
 @context.json_option
 def ingest(sources: tuple[str, ...], config_path: Path, database_url: str | None, as_json: bool) -> None:
-    """Load what is new in the sources: every row becomes new, duplicate or quarantined."""
+    """Load what is new in the sources: every row becomes new, duplicate, quarantined or, with its batch, held.
+
+    Exit code 4 when a batch is held: `llmmon batch list` shows it.
+    """
     config = context.configuration(config_path)
     database = context.open_database(database_url)
-    results = [
+    results: list[dict[str, Any]] = [
         {"source": source, "result": ingest_stage.ingest_source(database, config, source)}
         for source in sources or tuple(config.sources)
     ]
     _show(results, as_json)
+    if any(row["result"].n_held for row in results):
+        click.get_current_context().exit(GateError.exit_code)
 
 
 @click.command()

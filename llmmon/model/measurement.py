@@ -137,15 +137,24 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alert:
-    """A decision to tell someone."""
+    """A decision to tell someone.
+
+    Parameters
+    ----------
+    deployment, monitor, segment : str or None
+        The stream that changed; None when the alert is about a source.
+    source : str or None
+        The source whose batches are held.
+    """
 
     alert_id: int
-    deployment: str
-    monitor: str
-    segment: str
+    deployment: str | None
+    monitor: str | None
+    segment: str | None
     window: Window
     severity: Severity
     title: str
     sentence: str
     opened_at: datetime
+    source: str | None = None
     detail: Json = field(default_factory=dict)

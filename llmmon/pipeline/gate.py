@@ -1,7 +1,8 @@
 """The Great Expectations gate: what a batch must fulfil before it counts as loaded.
 
-Volume, readability, schema, missing values, ranges and freshness are checked on the rows as they would be stored. No
-text enters the result: columns of text are reduced to whether they are there.
+Volume, readability, missing values, ranges, freshness and clocks are checked on the rows as they would be stored;
+`llmmon.pipeline.compare_batch` adds what earlier batches say. No text enters the result: columns of text are reduced to
+whether they are there.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ import logging
 import math
 import os
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from operator import attrgetter
@@ -20,131 +20,136 @@ from typing import Any, Final
 from llmmon.config import GateConfig
 from llmmon.errors import ConfigError, GateError
 from llmmon.model import Json, RequestLog
+from llmmon.pipeline.gate_words import say
+from llmmon.store.ingest import Batch
+
+Part = dict[str, Any]
+"""One validation as Great Expectations returned it; each result also `says` in words what failed."""
 
 _ONE_AT_A_TIME: Final = threading.Lock()  # Great Expectations keeps the frame in objects that threads would share
 _DAY_MS: Final = 86_400_000
+_HOUR: Final = timedelta(hours=1)
 _NUMBERS: Final = ("n_input_tokens", "n_output_tokens", "ttft_ms", "latency_ms", "cost_usd", "feedback")
 _TIMES: Final = ("ttft_ms", "latency_ms")
 _TEXTS: Final = (
     *("deployment", "model", "model_version", "route", "tenant", "language", "user_ref", "conversation_id"),
     *("error_type", "finish_reason", "response_text", "reference_answer"),
 )
+FIELDS: Final = (*_NUMBERS, *_TEXTS)
+"""What a request may lack."""
 
 
-@dataclass(frozen=True, slots=True)
-class GateResult:
-    """What the gate said.
-
-    Parameters
-    ----------
-    failures : tuple of str
-        A sentence for each critical expectation that failed; empty when the batch may pass.
-    warnings : tuple of str
-        The same for the others.
-    result : mapping
-        As Great Expectations returned it.
-    """
-
-    failures: tuple[str, ...]
-    warnings: tuple[str, ...]
-    result: Json
-
-
-def check(requests: Sequence[RequestLog], n_bad: int, gate: GateConfig, *, where: str) -> GateResult:
-    """Check one batch.
+def check(batch: Batch, gate: GateConfig, *, where: str, now: datetime | None = None) -> dict[str, Part]:
+    """Check what a batch holds.
 
     Parameters
     ----------
-    requests : sequence of RequestLog
-        Readable rows.
-    n_bad : int
-        Unreadable rows.
+    batch : Batch
+        Readable and unreadable rows.
     gate : GateConfig
         Limits.
     where : str
         Place of the limits in llmmon.toml, for messages.
+    now : datetime or None
+        Moment that ages are counted to; the clock's, unless given.
+
+    Returns
+    -------
+    mapping of str to Part
+        ``lines``, and ``requests`` when there are any.
 
     Raises
     ------
     ConfigError
         When a limit names a column that cannot be missing or does not exist.
     """
-    unknown = sorted(set(gate.max_null_fraction) - {*_NUMBERS, *_TEXTS})
+    unknown = sorted(set(gate.max_null_fraction) - set(FIELDS))
     if unknown:
-        raise ConfigError(
-            f"{where}.max_null_fraction: no column {', '.join(unknown)}; there are: {', '.join((*_NUMBERS, *_TEXTS))}"
-        )
-    gx = _great_expectations()
+        raise ConfigError(f"{where}.max_null_fraction: no column {', '.join(unknown)}; there are: {', '.join(FIELDS)}")
+    gx = great_expectations().expectations
     import pandas as pd
 
-    expectation = gx.expectations
-    lines = pd.DataFrame({"is_bad": [0] * len(requests) + [1] * n_bad})
+    n_bad = len(batch.bad)
+    lines = pd.DataFrame({"is_bad": [0] * (batch.n_in - n_bad) + [1] * n_bad})
     of_lines = [
-        expectation.ExpectTableRowCountToBeBetween(min_value=gate.min_rows),
-        expectation.ExpectColumnMeanToBeBetween(column="is_bad", max_value=gate.max_bad_fraction),
+        gx.ExpectTableRowCountToBeBetween(min_value=gate.min_rows),
+        gx.ExpectColumnMeanToBeBetween(column="is_bad", max_value=gate.max_bad_fraction),
     ]
-    found = {"lines": _run(lines, of_lines)}
-    if requests:
-        columns = _checked_columns(gate)
-        found["requests"] = _run(_frame(requests, columns), _of_requests(expectation, gate, columns))
-    failed = [
-        (item["expectation_config"]["severity"] == "critical", _say(item))
-        for result in found.values()
-        for item in result["results"]
-        if not item["success"]
-    ]
-    return GateResult(
-        failures=tuple(words for critical, words in failed if critical),
-        warnings=tuple(words for critical, words in failed if not critical),
-        result={"success": not any(critical for critical, _ in failed), **found},
-    )
-
-
-def _checked_columns(gate: GateConfig) -> list[str]:
-    """Return the columns that some expectation reads; taking the others out of the rows would only cost time."""
-    return ["occurred_at", *(name for name in (*_NUMBERS, *_TEXTS) if name in {*_TIMES, *gate.max_null_fraction})]
-
-
-def _of_requests(gx: Any, gate: GateConfig, columns: Sequence[str]) -> list[Any]:
-    found = [gx.ExpectTableColumnsToMatchSet(column_set=list(columns))]
-    for column, fraction in gate.max_null_fraction.items():
-        found.append(gx.ExpectColumnValuesToNotBeNull(column=column, mostly=1 - fraction))
-    found += [
-        gx.ExpectColumnValuesToBeBetween(column=column, min_value=0, max_value=_DAY_MS, severity="warning")
-        for column in _TIMES
-    ]
-    if gate.max_age_days is not None:
-        oldest = datetime.now(UTC) - timedelta(days=gate.max_age_days)
-        found.append(gx.ExpectColumnMaxToBeBetween(column="occurred_at", min_value=oldest.timestamp()))
+    found = {"lines": validate(lines, of_lines)}
+    if batch.requests:
+        frame = _frame(batch.requests, gate, now or datetime.now(UTC))
+        found["requests"] = validate(frame, _of_requests(gx, gate))
     return found
 
 
-def _frame(requests: Sequence[RequestLog], columns: Sequence[str]) -> Any:
-    import pandas as pd
-
-    found: dict[str, Any] = {}
-    for name in columns:
-        values = map(attrgetter(name), requests)
-        if name == "occurred_at":
-            found[name] = [moment.timestamp() for moment in values]
-        elif name in _NUMBERS:
-            found[name] = [math.nan if value is None else float(value) for value in values]
-        else:  # a text is reduced to whether it is there
-            found[name] = [math.nan if value is None else 1.0 for value in values]
-    return pd.DataFrame(found)
+def gate_result(parts: Mapping[str, Any]) -> Json:
+    """Return what is stored of a gate: whether the batch may pass, and every part."""
+    return {"success": not failures_of(parts), **parts}
 
 
-def _run(frame: Any, expectations: list[Any]) -> dict[str, Any]:
+def failures_of(result: Json, *, severity: str = "critical") -> tuple[str, ...]:
+    """Return a sentence for each expectation of that severity that failed, from what the gate said of a batch."""
+    return tuple(
+        item.get("says") or say(item)
+        for part in result.values()
+        if isinstance(part, dict)
+        for item in part.get("results", ())
+        if not item["success"] and item["expectation_config"]["severity"] == severity
+    )
+
+
+def validate(frame: Any, expectations: list[Any], says: Callable[[Mapping[str, Any]], str] = say) -> Part:
+    """Return what Great Expectations finds in a frame, as JSON; `says` puts what failed in words.
+
+    Raises
+    ------
+    GateError
+        When an expectation cannot be evaluated at all.
+    """
     with _ONE_AT_A_TIME:
         batch = _batch_definition().get_batch(batch_parameters={"dataframe": frame})
-        suite = _great_expectations().ExpectationSuite("gate", expectations=expectations)
+        suite = great_expectations().ExpectationSuite("gate", expectations=expectations)
         result = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
-    found: dict[str, Any] = _json_ready(result.to_json_dict())
+    found: Part = _json_ready(result.to_json_dict())
     for item in found["results"]:
         if item["exception_info"].get("raised_exception"):
             problem = item["exception_info"].get("exception_message")
             raise GateError(f"Great Expectations could not check {item['expectation_config']['type']}: {problem}")
+        if not item["success"]:
+            item["says"] = says(item)
     return found
+
+
+def _of_requests(gx: Any, gate: GateConfig) -> list[Any]:
+    found = [
+        gx.ExpectColumnValuesToNotBeNull(column=column, mostly=1 - fraction)
+        for column, fraction in gate.max_null_fraction.items()
+    ]
+    found += [
+        gx.ExpectColumnValuesToBeBetween(column=column, min_value=0, max_value=_DAY_MS, severity="warning")
+        for column in _TIMES
+    ]
+    earliest = -gate.max_future_minutes / 60
+    found.append(gx.ExpectColumnValuesToBeBetween(column="age_hours", min_value=earliest, severity="warning"))
+    if gate.max_age_days is not None:
+        found.append(gx.ExpectColumnMinToBeBetween(column="age_hours", max_value=24 * gate.max_age_days))
+    return found
+
+
+def _frame(requests: Sequence[RequestLog], gate: GateConfig, now: datetime) -> Any:
+    """Return the columns that some expectation reads; taking the others out of the rows would only cost time."""
+    import pandas as pd
+
+    found: dict[str, Any] = {"age_hours": [(now - request.occurred_at) / _HOUR for request in requests]}
+    for name in FIELDS:
+        if name not in {*_TIMES, *gate.max_null_fraction}:
+            continue
+        values = map(attrgetter(name), requests)
+        if name in _NUMBERS:
+            found[name] = [math.nan if value is None else float(value) for value in values]
+        else:  # a text is reduced to whether it is there
+            found[name] = [math.nan if value is None else 1.0 for value in values]
+    return pd.DataFrame(found)
 
 
 def _json_ready(value: Any) -> Any:
@@ -158,36 +163,19 @@ def _json_ready(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _say(item: dict[str, Any]) -> str:
-    config, result = item["expectation_config"], item["result"]
-    limits = {key: value for key, value in config["kwargs"].items() if key not in {"batch_id", "column"}}
-    column = config["kwargs"].get("column", "batch")
-    if result.get("observed_value") is not None:
-        seen = f"observed {_shown(result['observed_value'])}"
-    elif "unexpected_percent" in result:
-        seen = f"{result['unexpected_percent']:.3g}% of values break it"
-    else:
-        seen = "not fulfilled"
-    told = ", ".join(f"{key} {_shown(value)}" for key, value in limits.items())
-    return f"{config['type']}({column}: {told}): {seen}"
-
-
-def _shown(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
 @cache
 def _batch_definition() -> Any:
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    context = _great_expectations().get_context(mode="ephemeral")
+    context = great_expectations().get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("batch").add_dataframe_asset("rows")
     return asset.add_batch_definition_whole_dataframe("all")
 
 
 @cache
-def _great_expectations() -> Any:
+def great_expectations() -> Any:
+    """Return the library, imported once, without telemetry and quiet; it takes seconds."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at import
     logger = logging.getLogger("great_expectations")
     logger.setLevel(logging.WARNING)  # it says hundreds of things at import

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from llmmon.audit.event import body
 from llmmon.config import Config
-from llmmon.errors import BadRowError, GateError, NotARequestError
-from llmmon.model import Json, RequestLog, Window
-from llmmon.pipeline import gate
+from llmmon.errors import SourceUnavailableError
+from llmmon.model import Window
+from llmmon.pipeline import compare_batch, gate
+from llmmon.pipeline.hold_batch import hold_batch, require_readable
 from llmmon.pipeline.row_reader import RowReader
-from llmmon.sources.base import RawBatch
+from llmmon.sources.base import RawBatch, RawRow
 from llmmon.store import audit
 from llmmon.store.coverage import StageCount, close_stage, lock_accounts
 from llmmon.store.database import Database
-from llmmon.store.ingest import BadRow, Batch, Loaded, hold, load, position
+from llmmon.store.held_batch import standing
+from llmmon.store.ingest import Batch, Loaded, load
 from llmmon.store.request_log import count_requests
+from llmmon.store.source_cursor import position
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class IngestResult:
-    """What one ingest did; ``n_in = n_new + n_dup + n_bad``.
+    """What one ingest did; ``n_in = n_new + n_dup + n_bad + n_held``.
 
     Parameters
     ----------
+    n_held : int
+        Rows of batches that failed their gate; they wait for a person.
     n_dirty_windows : int
         Finished windows that requests came late for; they are to be done again.
     passed_over : mapping of str to int
@@ -45,6 +51,7 @@ class IngestResult:
     n_new: int = 0
     n_dup: int = 0
     n_bad: int = 0
+    n_held: int = 0
     n_dirty_windows: int = 0
     passed_over: dict[str, int] = field(default_factory=dict)
     unwatched: dict[str, int] = field(default_factory=dict)
@@ -60,7 +67,7 @@ class IngestAccount:
 
 
 def ingest_source(database: Database, config: Config, source: str) -> IngestResult:
-    """Load everything of `source` that was not loaded before, batch by batch.
+    """Load everything of `source` that was not read before, batch by batch; a batch that fails its gate is held.
 
     Loaders of one source may run at the same time: one of them loads a batch, the others notice and go on behind it.
 
@@ -71,9 +78,11 @@ def ingest_source(database: Database, config: Config, source: str) -> IngestResu
     SourceUnavailableError
         When the source cannot be read to its end; the batches before that are loaded.
     GateError
-        When a batch fails its gate; it is recorded as held, nothing of it is loaded and the cursor stays.
+        When so many batches of it are held that it is not read any further.
     """
     reader = RowReader.of(config, source)
+    with database.transaction() as connection:
+        require_readable(config, source, standing(connection, source))
     work = _Work(database=database, config=config, source=source)
     # parsing and loading take turns on two batches: while Postgres takes one, the next is read
     with ThreadPoolExecutor(1, thread_name_prefix="llmmon-load") as pool:
@@ -88,6 +97,8 @@ def ingest_source(database: Database, config: Config, source: str) -> IngestResu
         _log.info("%s: passed over, because they are no requests: %s", source, told)
     if result.n_bad:
         _log.warning("%s: %d of %d rows are in llmmon.quarantine with the reason", source, result.n_bad, result.n_in)
+    if result.n_held:
+        _log.warning("%s: %d of %d rows are held; `llmmon batch list` shows why", source, result.n_held, result.n_in)
     return result
 
 
@@ -115,6 +126,31 @@ class _Work:
     def __post_init__(self) -> None:
         self.result = IngestResult(source=self.source)
 
+    def judge(self, batch: Batch, rows: Sequence[RawRow], parts: Mapping[str, Any], *, is_last: bool) -> Batch:
+        """Return the batch with what its gate says of it, earlier ones, which are loaded by now, considered."""
+        limits = self.config.sources[self.source].gate
+        with self.database.transaction() as connection:
+            compared = compare_batch.compare(connection, batch, rows, limits, is_last=is_last)
+        result = gate.gate_result({**parts, **compared})
+        for warning in gate.failures_of(result, severity="warning"):
+            _log.warning("%s: %s", self.source, warning)
+        return replace(batch, gate=result)
+
+    def hold(self, batch: Batch, rows: Sequence[RawRow], failures: Sequence[str]) -> bool:
+        """Hold a batch back and count it; False when another loader was faster."""
+        held = hold_batch(self.database, self.config, batch, rows, failures)
+        if held is None:
+            return False
+        self.result = replace(
+            self.result,
+            n_batches=self.result.n_batches + 1,
+            n_in=self.result.n_in + batch.n_in,
+            n_held=self.result.n_held + batch.n_in,
+            passed_over=dict(Counter(self.result.passed_over) + Counter(batch.n_passed_over)),
+        )
+        require_readable(self.config, self.source, held)
+        return True
+
     def settle(self, batch: Batch, loading: Future[Loaded | None]) -> bool:
         """Wait for a batch and count it; False when another loader was faster."""
         loaded = loading.result()
@@ -131,7 +167,7 @@ class _Work:
             n_dup=total.n_dup + loaded.n_dup,
             n_bad=total.n_bad + len(batch.bad),
             n_dirty_windows=total.n_dirty_windows + loaded.n_dirty_windows,
-            passed_over=dict(Counter(total.passed_over) + Counter(batch.passed_over)),
+            passed_over=dict(Counter(total.passed_over) + Counter(batch.n_passed_over)),
             unwatched=dict(
                 Counter(total.unwatched)
                 + Counter(request.deployment for request in batch.requests if request.deployment not in watched)
@@ -145,17 +181,24 @@ class _Work:
 def _read_to_end(work: _Work, reader: RowReader, max_rows: int, pool: ThreadPoolExecutor) -> bool:
     """Load what comes after the cursor; False when another loader moved it meanwhile."""
     begin = position(work.database, work.source)
+    limits, where = work.config.sources[work.source].gate, f"sources.{work.source}.gate"
     loading: tuple[Batch, Future[Loaded | None]] | None = None
     try:
-        for raw in reader.source.read(begin, max_rows=max_rows):
-            batch, checked = _prepare(work, reader, raw, begin)
+        for raw, is_last in _marked(reader.source.read(begin, max_rows=max_rows)):
+            batch = reader.batch(raw.rows, from_position=begin, to_position=raw.position)
+            checked = gate.check(batch, limits, where=where) if batch.n_in else None  # none: all were passed over
             if loading is not None and not work.settle(*loading):
                 loading = None
                 return False
             loading = None
-            if checked.failures:
-                raise _held(work, batch, checked)
-            loading = (batch, pool.submit(load, work.database, batch))
+            if checked is not None:
+                batch = work.judge(batch, raw.rows, checked, is_last=is_last)
+            failures = gate.failures_of(batch.gate or {})
+            if failures:
+                if not work.hold(batch, raw.rows, failures):
+                    return False
+            else:
+                loading = (batch, pool.submit(load, work.database, batch))
             begin = raw.position
     finally:
         # what was handed to Postgres is counted also when the source breaks behind it
@@ -163,55 +206,17 @@ def _read_to_end(work: _Work, reader: RowReader, max_rows: int, pool: ThreadPool
     return settled
 
 
-def _prepare(work: _Work, reader: RowReader, raw: RawBatch, begin: Json | None) -> tuple[Batch, gate.GateResult]:
-    batch = _parse(work, reader, raw, begin)
-    if not batch.n_in:  # every row was passed over
-        return batch, gate.GateResult((), (), {})
-    limits = work.config.sources[work.source].gate
-    checked = gate.check(batch.requests, len(batch.bad), limits, where=f"sources.{work.source}.gate")
-    for warning in checked.warnings:
-        _log.warning("%s: %s", work.source, warning)
-    return replace(batch, gate=checked.result), checked
-
-
-def _held(work: _Work, batch: Batch, checked: gate.GateResult) -> GateError:
-    batch_id = hold(work.database, batch, checked.failures)
-    return GateError(
-        f"source {work.source}: a batch of {batch.n_in} rows was held back (llmmon.ingest_batch {batch_id}): "
-        f"{'; '.join(checked.failures)}. Nothing of it is loaded. Repair the log or change "
-        f"sources.{work.source}.gate in llmmon.toml, then ingest again"
-    )
-
-
-def _parse(work: _Work, reader: RowReader, raw: RawBatch, begin: Json | None) -> Batch:
-    requests: dict[str, RequestLog] = {}
-    bad: list[BadRow] = []
-    passed_over: Counter[str] = Counter()
-    n_dup = 0
-    digest = hashlib.sha256()
-    for row in raw.rows:
-        digest.update(row.raw + b"\n")
+def _marked(batches: Iterator[RawBatch]) -> Iterator[tuple[RawBatch, bool]]:
+    """Yield each batch with whether it is the last one; what breaks behind a batch is raised after it."""
+    current = next(batches, None)
+    while current is not None:
+        broken: SourceUnavailableError | None = None
+        following: RawBatch | None = None
         try:
-            request = reader.parse(row)
-        except NotARequestError as error:
-            passed_over[error.reason] += 1
-            continue
-        except BadRowError as error:
-            reason = f"{error.reason}; {row.cut}" if row.cut else error.reason
-            bad.append(BadRow(row.raw, row.file, row.offset, error.code, reason, error.user_ref))
-            continue
-        if requests.setdefault(request.request_id, request) is not request:
-            n_dup += 1
-    return Batch(
-        source=work.source,
-        from_position=begin,
-        to_position=raw.position,
-        requests=list(requests.values()),
-        n_in=len(raw.rows) - passed_over.total(),
-        n_dup=n_dup,
-        bad=bad,
-        raw_digest=digest.digest(),
-        gate=None,
-        config_digest=work.config.digest,
-        passed_over=passed_over,
-    )
+            following = next(batches, None)
+        except SourceUnavailableError as error:
+            broken = error
+        yield current, following is None and broken is None
+        if broken is not None:
+            raise broken
+        current = following

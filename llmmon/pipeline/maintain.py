@@ -10,9 +10,11 @@ from typing import Final
 from llmmon.audit.event import body
 from llmmon.config import Config
 from llmmon.model import Stage
+from llmmon.pipeline.decide_batch import discard_batch
 from llmmon.store import audit, maintenance
 from llmmon.store.coverage import expire_windows
 from llmmon.store.database import Database
+from llmmon.store.held_batch import held_before
 
 _log = logging.getLogger(__name__)
 _DAYS_AHEAD: Final = 7
@@ -28,6 +30,7 @@ class MaintainResult:
     n_responses_removed: int
     n_scores_removed: int
     n_quarantined_removed: int
+    n_held_removed: int
     n_reports_removed: int
     n_windows_expired: int
 
@@ -47,8 +50,10 @@ def maintain(database: Database, config: Config, *, now: datetime | None = None)
         maintenance.make_partitions(connection, now.date(), _DAYS_AHEAD)
         days = maintenance.partitions_before(connection, cutoff.date())
     n_requests = sum(_drop(database, config, day.isoformat()) for day in days)
+    n_held = _discard_held(database, config, now - timedelta(days=kept.quarantine_days))
     with database.transaction() as connection:
         removed = {
+            "held": n_held,
             **maintenance.forget_content(connection, cutoff),
             "quarantined": maintenance.forget_quarantine(connection, now - timedelta(days=kept.quarantine_days)),
             "reports": maintenance.forget_reports(connection, now - timedelta(days=kept.report_days)),
@@ -63,6 +68,7 @@ def maintain(database: Database, config: Config, *, now: datetime | None = None)
         n_responses_removed=removed["responses"],
         n_scores_removed=removed["scores"],
         n_quarantined_removed=removed["quarantined"],
+        n_held_removed=removed["held"],
         n_reports_removed=removed["reports"],
         n_windows_expired=n_expired,
     )
@@ -77,6 +83,13 @@ def _drop(database: Database, config: Config, day: str) -> int:
         detail = {"n_requests": n, "retention_days": config.retention.request_log_days}
         audit.append(connection, body("partition.dropped", f"request_log {day}", detail, config_digest=config.digest))
     return n
+
+
+def _discard_held(database: Database, config: Config, before: datetime) -> int:
+    with database.transaction() as connection:
+        waiting = held_before(connection, before)
+    because = f"waited longer than retention.quarantine_days = {config.retention.quarantine_days}"
+    return sum(discard_batch(database, config, each, because=because, by=None).n_discarded for each in waiting)
 
 
 def _expire(database: Database, config: Config, deployment: str, now: datetime) -> int:

@@ -13,6 +13,11 @@ from llmmon.model import RequestLog, digest_of
 from llmmon.sources.base import sources
 
 _ROWS_LOOKED_AT = 5_000
+_OPEN_GATE = {
+    "max_bad_fraction": 1.0,
+    "max_null_fraction": {},
+    **dict.fromkeys(("unusual_volume", "missing_fields", "unknown_fields"), "off"),
+}
 
 
 def config_for_file(path: Path, *, format_name: str = "openai_jsonl", window_hours: float = 1) -> Config:
@@ -55,7 +60,7 @@ def config_for_file(path: Path, *, format_name: str = "openai_jsonl", window_hou
     name = f"file-{digest_of(str(path.resolve())).hex()[:8]}"
     raw: dict[str, Any] = {
         "window_hours": window_hours,
-        "sources": {name: {"read": read, "gate": {"max_bad_fraction": 1.0, "max_null_fraction": {}}}},
+        "sources": {name: {"read": read, "gate": _OPEN_GATE}},
         "deployments": {deployment: _watch(name, rows) for deployment, rows in sorted(seen.items())},
     }
     return Config.model_validate({**raw, "digest": digest_of(raw).hex()})

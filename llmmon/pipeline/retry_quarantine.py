@@ -12,8 +12,9 @@ from llmmon.model import RequestLog
 from llmmon.pipeline.row_reader import RowReader
 from llmmon.sources.base import RawRow
 from llmmon.store.database import Database
-from llmmon.store.ingest import Batch, load, position
+from llmmon.store.ingest import Batch, load
 from llmmon.store.quarantine import WaitingRow, waiting_rows
+from llmmon.store.source_cursor import position
 
 _log = logging.getLogger(__name__)
 _ROWS_AT_A_TIME = 5_000

@@ -80,7 +80,7 @@ def verify_ledger(
     retired: dict[date, int] = {}
     for body, tree in _trail(database, verdict):
         told = json.loads(body)
-        if told["event"] == "batch.loaded" and told["detail"].get("root"):
+        if told["event"] in ("batch.loaded", "batch.released") and told["detail"].get("root"):
             loaded.append(told["detail"])
         elif told["event"] == "partition.dropped":
             day = date.fromisoformat(told["subject"].rpartition(" ")[2])

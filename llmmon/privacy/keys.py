@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from llmmon.errors import ConfigError
+from llmmon.errors import ConfigError, SealError
 from llmmon.privacy.sealing import open_sealed, seal
 
 VARIABLE: Final = "LLMMON_PRIVACY_KEY"
@@ -112,6 +112,22 @@ def master_key() -> MasterKey | None:
     """
     secret = os.environ.get(VARIABLE, "")
     return _of(secret) if secret else None
+
+
+def opened_quarantine(raw: bytes, *, sealed: bool) -> bytes:
+    """Return a row that was kept out of the request log, as it was read.
+
+    Raises
+    ------
+    SealError
+        When it is sealed and ``LLMMON_PRIVACY_KEY`` is missing or another one.
+    """
+    if not sealed:
+        return raw
+    master = master_key()
+    if master is None:
+        raise SealError(f"{VARIABLE} is not set, and this row is sealed; set the key it was stored under")
+    return master.open_quarantine(raw)
 
 
 @cache  # derived once in a process

@@ -1,4 +1,4 @@
-"""Postgres' COPY text format: values into fields, lines onto the wire."""
+"""Values as Postgres reads them: JSON as a parameter, fields of COPY's text format, lines onto the wire."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ def number(value: float | None) -> str:
 def jsonb(value: Mapping[str, object]) -> str:
     """Return a field of a JSON object."""
     return _encode(value).decode().replace("\\", "\\\\") if value else "{}"
+
+
+def json_text(value: Mapping[str, object]) -> str:
+    """Return a JSON object as a statement's parameter."""
+    return _encode(value).decode()
 
 
 def array(values: Sequence[str]) -> str:

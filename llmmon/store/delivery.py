@@ -42,6 +42,7 @@ def claim(connection: Connection, *, lease: timedelta) -> Delivery | None:
         n_attempts=row.n_attempts,
         alert=Alert(
             alert_id=row.alert_id,
+            source=row.source,
             deployment=row.deployment,
             monitor=row.monitor,
             segment=row.segment,

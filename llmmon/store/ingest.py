@@ -2,7 +2,7 @@
 
 The transaction locks the source's cursor, numbers the identities that are new, copies their facts and payloads straight
 to where they stay, quarantines what could not be read, records the batch with the tree hash over its rows and the audit
-event, and moves the cursor.
+event, and moves the cursor. `take_in` and `put_aside` are the part of it that a released batch goes through too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection
 
 import llmmon
@@ -24,10 +23,12 @@ from llmmon.audit.tree import root_of
 from llmmon.model import Json, RequestLog
 from llmmon.privacy.keys import master_key
 from llmmon.store import audit
-from llmmon.store.copy_text import binary, copy_binary, copy_lines, text
+from llmmon.store.copy_text import binary, copy_binary, copy_lines, json_text, text
 from llmmon.store.coverage import lock_accounts
 from llmmon.store.database import Database, execute, fetch, in_one_transaction
 from llmmon.store.payload import subject_keys
+from llmmon.store.source_cursor import lock_cursor, move_cursor
+from llmmon.store.source_history import add_hours
 from llmmon.store.stored_request import StoredRequest, fact_lines, payload_tuples, stored
 from llmmon.store.subject import sealing_keys
 
@@ -58,8 +59,8 @@ class Batch:
         Rows read, and rows that repeat an id of this batch.
     bad : sequence of BadRow
         Unreadable rows; ``n_in = len(requests) + n_dup + len(bad)``.
-    passed_over : mapping of str to int
-        Rows that record something else than a request, by kind; they do not count as rows read.
+    passed_over : mapping of int to str
+        Places of the rows that record something else than a request, and what; they do not count as rows read.
     raw_digest : bytes
         SHA-256 over the rows in turn, each followed by a line feed; those passed over too.
     gate : mapping or None
@@ -79,24 +80,52 @@ class Batch:
     gate: Json | None
     config_digest: str
     resolves: Mapping[int, str | None] = field(default_factory=dict)
-    passed_over: Mapping[str, int] = field(default_factory=dict)
+    passed_over: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def n_passed_over(self) -> dict[str, int]:
+        """How many rows of each kind were passed over."""
+        return dict(sorted(Counter(self.passed_over.values()).items()))
+
+    @property
+    def span(self) -> tuple[datetime, datetime] | tuple[None, None]:
+        """Time of the first and the last readable request."""
+        times = [request.occurred_at for request in self.requests]
+        return (min(times), max(times)) if times else (None, None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
-    """What became of one batch."""
+    """What became of one batch.
+
+    Parameters
+    ----------
+    n_changed : int
+        Known requests whose content differs from what was logged first, which stays.
+    n_of_erased : int
+        New requests that were logged before their subject was erased: their texts are not stored.
+    redacted : mapping of str to int
+        Pieces of personal data that were replaced in the new requests, by type.
+    root : bytes or None
+        Tree hash over the new rows; None when there are none.
+    """
 
     batch_id: int
-    n_new: int
-    n_dup: int
-    n_dirty_windows: int
+    n_new: int = 0
+    n_dup: int = 0
+    n_bad: int = 0
+    n_dirty_windows: int = 0
+    n_changed: int = 0
+    n_of_erased: int = 0
+    redacted: dict[str, int] = field(default_factory=dict)
+    root: bytes | None = None
 
-
-def position(database: Database, source: str) -> Json | None:
-    """Return where reading of `source` stopped, None when it has not begun."""
-    with database.transaction() as connection:
-        rows = fetch(connection, "source_cursor/position", {"source": source})
-    return rows[0].position if rows else None
+    @property
+    def detail(self) -> dict[str, Any]:
+        """What an audit event says of it."""
+        counts = ("n_new", "n_dup", "n_bad", "n_dirty_windows", "n_changed", "n_of_erased")
+        found = {name: getattr(self, name) for name in counts}
+        return {**found, "redacted": self.redacted, "root": None if self.root is None else self.root.hex()}
 
 
 def load(database: Database, batch: Batch) -> Loaded | None:
@@ -109,65 +138,57 @@ def load(database: Database, batch: Batch) -> Loaded | None:
 
 
 def _load(database: Database, batch: Batch) -> Loaded | None:
-    _ensure_partitions(database, {request.occurred_at.date() for request in batch.requests})
+    make_days(database, batch)
     with database.transaction() as connection:
-        execute(connection, "source_cursor/begin", {"source": batch.source})
-        found = fetch(connection, "source_cursor/lock", {"source": batch.source})[0].position
-        if found != batch.from_position:
+        if lock_cursor(connection, batch.source) != batch.from_position:
             return None
-        batch_id = int(fetch(connection, "ingest_batch/reserve")[0].batch_id)
-        lock_accounts(connection, {request.deployment for request in batch.requests}, shared=True)
-        rows, known = _store(connection, batch, batch_id)
-        n_dirty = _mark_dirty(connection, rows)
-        loaded = Loaded(batch_id, len(rows), batch.n_dup + len(known), n_dirty)
-        execute(connection, "ingest_batch/release", {"source": batch.source})
-        root = root_of([row.digest for row in rows])
-        _record(connection, batch, batch_id, "loaded", n_new=loaded.n_new, n_dup=loaded.n_dup, root=root)
-        copy_lines(connection, "quarantine/copy", _bad_lines(batch, batch_id))
+        loaded = take_in(connection, batch, reserve_batch(connection))
+        record(connection, batch, "loaded", loaded)
+        put_aside(connection, batch, loaded.batch_id)
         detail = {
-            **_counts(batch, loaded.n_new, loaded.n_dup),
-            "n_changed": _count_changed(connection, batch.source, known),
-            "n_dirty_windows": n_dirty,
-            "n_from_quarantine": _resolve(connection, batch, batch_id),
-            "redacted": _redacted(rows),
-            "n_of_erased": sum(not row.content for row in rows),
-            "root": None if root is None else root.hex(),
+            **loaded.detail,
+            "n_in": batch.n_in,
+            "n_from_quarantine": _resolve(connection, batch, loaded.batch_id),
+            "passed_over": batch.n_passed_over,
         }
-        _tell(connection, batch, "batch.loaded", batch_id, detail)
-        execute(connection, "source_cursor/move", {"source": batch.source, "position": _json(batch.to_position)})
+        tell(connection, batch, "batch.loaded", loaded.batch_id, detail)
+        move_cursor(connection, batch.source, batch.to_position)
     return loaded
 
 
-def hold(database: Database, batch: Batch, failures: Sequence[str]) -> int:
-    """Record that `batch` was held back by its gate, and why; none of its rows is loaded and the cursor stays.
-
-    Its counts are those of the batch alone: rows that the store may know already count as new. A batch that is held
-    again, with the same rows and configuration, is not recorded again.
-
-    Returns
-    -------
-    int
-        Number of the batch.
-    """
-    with database.transaction() as connection:
-        execute(connection, "source_cursor/begin", {"source": batch.source})
-        fetch(connection, "source_cursor/lock", {"source": batch.source})
-        same = {"source": batch.source, "raw_digest": batch.raw_digest, "config_digest": batch.config_digest}
-        known = fetch(connection, "ingest_batch/find_held", same)
-        if known:
-            return int(known[0].batch_id)
-        batch_id = int(fetch(connection, "ingest_batch/reserve")[0].batch_id)
-        n_new = len(batch.requests)
-        _record(connection, batch, batch_id, "held", n_new=n_new, n_dup=batch.n_dup)
-        detail = {**_counts(batch, n_new, batch.n_dup), "failures": list(failures)}
-        _tell(connection, batch, "batch.held", batch_id, detail)
-    return batch_id
-
-
-def _ensure_partitions(database: Database, days: set[date]) -> None:
-    # in a transaction of its own, because making a partition locks the whole table
+def make_days(database: Database, batch: Batch) -> None:
+    """Make the day partitions that `batch` needs, in a transaction of its own: that locks the whole table."""
+    days: set[date] = {request.occurred_at.date() for request in batch.requests}
     with database.transaction() as connection:
         fetch(connection, "request_log/ensure_partitions", {"days": sorted(days)})
+
+
+def reserve_batch(connection: Connection) -> int:
+    """Return the number of the next batch."""
+    return int(fetch(connection, "ingest_batch/reserve")[0].batch_id)
+
+
+def take_in(connection: Connection, batch: Batch, batch_id: int) -> Loaded:
+    """Store the requests of `batch` that are not known yet and mark the windows that they came late for."""
+    lock_accounts(connection, {request.deployment for request in batch.requests}, shared=True)
+    rows, known = _store(connection, batch, batch_id)
+    add_hours(connection, batch.source, (row.request.occurred_at for row in rows))
+    return Loaded(
+        batch_id=batch_id,
+        n_new=len(rows),
+        n_dup=batch.n_dup + len(known),
+        n_bad=len(batch.bad),
+        n_dirty_windows=_mark_dirty(connection, rows),
+        n_changed=_count_changed(connection, batch.source, known),
+        n_of_erased=sum(not row.content for row in rows),
+        redacted=_redacted(rows),
+        root=root_of([row.digest for row in rows]),
+    )
+
+
+def put_aside(connection: Connection, batch: Batch, batch_id: int) -> None:
+    """Quarantine the rows of `batch`, which must be recorded, that could not be read."""
+    copy_lines(connection, "quarantine/copy", _bad_lines(batch, batch_id))
 
 
 def _store(connection: Connection, batch: Batch, batch_id: int) -> tuple[list[StoredRequest], list[RequestLog]]:
@@ -238,47 +259,37 @@ def _redacted(rows: Sequence[StoredRequest]) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def _record(
-    connection: Connection,
-    batch: Batch,
-    batch_id: int,
-    state: str,
-    *,
-    n_new: int,
-    n_dup: int,
-    root: bytes | None = None,
-) -> None:
-    times = [request.occurred_at for request in batch.requests]
+def record(connection: Connection, batch: Batch, state: str, loaded: Loaded) -> None:
+    """Record what became of every row of `batch`; what `loaded` does not count is held."""
+    first, last = batch.span
     execute(
         connection,
         "ingest_batch/keep",
         {
-            "batch_id": batch_id,
+            "batch_id": loaded.batch_id,
             "source": batch.source,
             "state": state,
-            "from_position": None if batch.from_position is None else _json(batch.from_position),
-            "to_position": _json(batch.to_position),
+            "from_position": None if batch.from_position is None else json_text(batch.from_position),
+            "to_position": json_text(batch.to_position),
             "n_in": batch.n_in,
-            "n_new": n_new,
-            "n_dup": n_dup,
-            "n_bad": len(batch.bad),
-            "first_occurred_at": min(times, default=None),
-            "last_occurred_at": max(times, default=None),
+            "n_new": loaded.n_new,
+            "n_dup": loaded.n_dup,
+            "n_bad": loaded.n_bad,
+            "n_held": batch.n_in - loaded.n_new - loaded.n_dup - loaded.n_bad,
+            "n_from_quarantine": len(batch.resolves),
+            "first_occurred_at": first,
+            "last_occurred_at": last,
             "raw_digest": batch.raw_digest,
-            "root": root,
-            "gate": None if batch.gate is None else _json(batch.gate),
+            "root": loaded.root,
+            "gate": None if batch.gate is None else json_text(batch.gate),
             "code_version": llmmon.__version__,
             "config_digest": batch.config_digest,
         },
     )
 
 
-def _counts(batch: Batch, n_new: int, n_dup: int) -> dict[str, Any]:
-    counts = {"n_in": batch.n_in, "n_new": n_new, "n_dup": n_dup, "n_bad": len(batch.bad)}
-    return {**counts, "passed_over": dict(sorted(batch.passed_over.items()))}
-
-
-def _tell(connection: Connection, batch: Batch, event: str, batch_id: int, detail: Json) -> None:
+def tell(connection: Connection, batch: Batch, event: str, batch_id: int, detail: Json) -> None:
+    """Append the audit event of a batch that was read."""
     told = {"batch_id": batch_id, "raw_digest": batch.raw_digest.hex(), **detail}
     audit.append(connection, body(event, f"source {batch.source}", told, config_digest=batch.config_digest))
 
@@ -291,7 +302,3 @@ def _bad_lines(batch: Batch, batch_id: int) -> Iterator[str]:
         columns = (str(batch_id), text(batch.source), text(row.file), str(row.offset), row.code, text(row.reason))
         sealed = "f" if master is None else "t"
         yield "\t".join((*columns, binary(raw), binary(digest), sealed, f"{text(row.user_ref)}\n"))
-
-
-def _json(value: Json) -> str:
-    return msgspec.json.encode(value).decode()

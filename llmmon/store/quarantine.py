@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from llmmon.errors import SealError, UnknownRowError
+from llmmon.errors import UnknownRowError
 from llmmon.model import Json
-from llmmon.privacy.keys import VARIABLE, master_key
+from llmmon.privacy.keys import opened_quarantine
 from llmmon.store.database import fetch
 
 
@@ -66,10 +66,4 @@ def waiting_rows(connection: Connection, source: str, *, after: int, limit: int)
 
 
 def _raw(row: Row[Any]) -> bytes:
-    raw = bytes(row.raw)
-    if not row.sealed:
-        return raw
-    master = master_key()
-    if master is None:
-        raise SealError(f"{VARIABLE} is not set, and the quarantine is sealed; set the key it was stored under")
-    return master.open_quarantine(raw)
+    return opened_quarantine(bytes(row.raw), sealed=row.sealed)

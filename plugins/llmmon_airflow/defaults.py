@@ -30,6 +30,7 @@ RETRY: Final = ExceptionRetryPolicy(
     rules=[
         RetryRule(exception="llmmon.errors.ConfigError", action=RetryAction.FAIL),
         RetryRule(exception="llmmon.errors.PluginError", action=RetryAction.FAIL),
+        RetryRule(exception="llmmon.errors.GateError", action=RetryAction.FAIL),  # a person has to decide
         RetryRule(exception="llmmon.errors.SchemaVersionError", action=RetryAction.FAIL),
         RetryRule(
             exception="llmmon.errors.StoreUnavailableError",

@@ -13,7 +13,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from llmmon.config import Config
-from llmmon.errors import ReplayError
+from llmmon.errors import GateError, ReplayError
 from llmmon.model import Stage, Window
 from llmmon_airflow.settings import configuration, database, resolve_connection
 from llmmon_airflow.windows import resolve_window
@@ -33,10 +33,17 @@ _AT_WORK: Final = timedelta(minutes=15)
 
 
 def load_source(source: str) -> Counts:
-    """Read what is new in one source."""
+    """Read what is new in one source; a batch that is held is told at once, also when reading stops because of it."""
     from llmmon.pipeline.ingest import ingest_source
 
-    return dataclasses.asdict(ingest_source(_store(), configuration(), source))
+    try:
+        counts = dataclasses.asdict(ingest_source(_store(), configuration(), source))
+    except GateError:
+        deliver()
+        raise
+    if counts["n_held"]:
+        deliver()
+    return counts
 
 
 def close_ingest() -> Counts:

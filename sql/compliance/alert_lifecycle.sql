@@ -1,4 +1,5 @@
--- Alert lifecycle: when each alert was raised, who was told, who decided what and how many minutes it took.
+-- Alert lifecycle: when each alert was raised, who was told, who decided what and how many minutes it took. An alert is
+-- about a stream (deployment, monitor, segment) or about a source whose batches are held.
 -- Duties: AI Act Art. 26(5) (deployers monitor, suspend, inform), 73 (the clock of a serious incident starts here);
 -- SOC 2 CC7.3 and CC7.4; NIST AI RMF MANAGE 4.1.
 SELECT a.alert_id,
@@ -19,7 +20,8 @@ SELECT a.alert_id,
        resolved.actor                                                             AS resolved_by,
        resolved.happened_at                                                       AS resolved_at,
        a.state,
-       first_decision.event IS NULL                                               AS is_undecided
+       first_decision.event IS NULL                                               AS is_undecided,
+       a.source
   FROM llmmon.alert AS a
  CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE d.state = 'sent') AS n_sent,

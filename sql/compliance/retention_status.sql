@@ -6,6 +6,10 @@ WITH kept (record, is_log, oldest_at, newest_at, n) AS (
   UNION ALL
   SELECT 'quarantined lines', false, min(received_at), max(received_at), count(*) FROM llmmon.quarantine
   UNION ALL
+  SELECT 'held lines', false, min(b.loaded_at), max(b.loaded_at), count(h.place)
+    FROM llmmon.held_row AS h
+    JOIN llmmon.ingest_batch AS b USING (batch_id)
+  UNION ALL
   SELECT 'replayed responses', false, min(responded_at), max(responded_at), count(*) FROM llmmon.response
   UNION ALL
   SELECT 'scores', false, min(scored_at), max(scored_at), count(*) FROM llmmon.score
@@ -24,7 +28,7 @@ WITH kept (record, is_log, oldest_at, newest_at, n) AS (
   UNION ALL
   SELECT names.record, max(recorded_at), count(*), NULL
     FROM audit.trail
-   CROSS JOIN (VALUES ('quarantined lines', 'n_quarantined'), ('replayed responses', 'n_responses'),
+   CROSS JOIN (VALUES ('quarantined lines', 'n_quarantined'), ('held lines', 'n_held'), ('replayed responses', 'n_responses'),
                       ('scores', 'n_scores'), ('reports', 'n_reports')) AS names (record, key)
    WHERE event = 'retention.applied' AND (detail ->> names.key)::bigint > 0
    GROUP BY names.record

@@ -11,5 +11,5 @@ SELECT (trail.detail ->> 'batch_id')::bigint      AS batch_id,
   FROM audit.trail
  CROSS JOIN LATERAL jsonb_each_text(trail.detail -> 'passed_over') AS passed_over (kind, n)
   JOIN llmmon.ingest_batch AS b ON b.batch_id = (trail.detail ->> 'batch_id')::bigint
- WHERE trail.event = 'batch.loaded'
+ WHERE trail.event IN ('batch.loaded', 'batch.released')
  ORDER BY trail.event_id, passed_over.kind

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from llmmon.config import Config
+from llmmon.pipeline.decide_batch import release_batch
 from llmmon.store.database import Database
 from tests.conftest import SMALL_TOML
 
@@ -61,3 +62,39 @@ def test_windows_go_through_the_dags(
     missed = airflow("run_dags.py", "maintain", **place)
     assert missed["ended"]["maintain"]["reconcile"] == "success"
     assert missed["keys"] == ["2023-06-27T06:00:00"]
+
+
+def test_a_held_batch_is_told_by_the_task_that_held_it(
+    airflow: Callable[..., Any],
+    config: Callable[..., Config],
+    jsonl: Callable[..., Path],
+    line: Callable[..., dict[str, Any]],
+    database: Database,
+    tmp_path: Path,
+) -> None:
+    """The window closes without the held rows, and the alert is sent; a source that may not be read on fails; a release
+    makes the window due again.
+    """
+    gate = "[sources.logs.gate]\nmax_bad_fraction = 0.1\nmax_held_batches = 2\n"
+    toml = SMALL_TOML.replace("[sources.logs.gate]\nmax_bad_fraction = 1.0\n", gate)
+    settings = config(toml + LIFE + '[channels]\nlog = "log"\n')
+    place = {
+        "LLMMON_DATABASE_URL": database.url.render_as_string(hide_password=False),
+        "LLMMON_CONFIG": str(tmp_path / "llmmon.toml"),
+    }
+    window = "2023-06-27T05:00:00"
+    jsonl([line(0), "broken", line(1)], name="a.jsonl")
+    held = airflow("run_dags.py", f"ingest={window}", **place)["ended"][f"ingest={window}"]
+    assert held == {"run": "success", "load": "success", "close": "success"}
+    jsonl(["broken too"], name="b.jsonl")
+    stopped = airflow("run_dags.py", f"ingest={window}", **place)["ended"][f"ingest={window}"]
+    assert stopped == {"run": "failed", "load": "failed", "close": "upstream_failed"}
+    with database.transaction() as connection:
+        sent = "SELECT d.state, a.severity FROM llmmon.delivery d JOIN llmmon.alert a USING (alert_id)"
+        assert connection.exec_driver_sql(sent).all() == [("sent", "critical")] * 2
+        counted = "SELECT n_requests, state FROM llmmon.window_stage WHERE stage = 'ingest'"
+        assert connection.exec_driver_sql(counted).all() == [(0, "done")]
+
+    release_batch(database, settings, 1, because="one torn line", by="Mira")
+    with database.transaction() as connection:
+        assert connection.exec_driver_sql(counted).all() == [(0, "dirty")]

@@ -19,7 +19,7 @@ from tests.integration.web.seed import fill
 
 pytestmark = pytest.mark.e2e
 
-PAGES = ("", "deployments/assistant-gpt4", "alerts", "alerts/1", "alerts/2", "coverage", "audit")
+PAGES = ("", "deployments/assistant-gpt4", "alerts", "alerts/1", "alerts/2", "alerts/4", "coverage", "sources", "audit")
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"

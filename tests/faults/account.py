@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmmon.audit.tree_hash import root_of
 from sqlalchemy import Connection
 
+from llmmon.audit.tree import root_of
 from llmmon.privacy.keys import master_key
 from llmmon.store.database import Database
 from llmmon.store.request_log import request_log

@@ -79,3 +79,21 @@ def test_quarantine_is_kept_for_its_days(database, config, jsonl):
     assert maintain(database, settings, now=datetime.now(UTC)).n_quarantined_removed == 0
     assert maintain(database, settings, now=datetime.now(UTC) + timedelta(days=366)).n_quarantined_removed == 1
     assert rows(database, "SELECT n_bad FROM llmmon.ingest_batch") == [(1,)]
+
+
+def test_a_held_batch_waits_as_long_as_quarantine_is_kept(database, config, jsonl):
+    """After that it is discarded with the setting as its reason; its counts stay and its alert is resolved."""
+    jsonl(["broken"] * 3)
+    settings = config(
+        '[sources.logs]\nread = {type = "openai_jsonl", path = "${here}/*.jsonl"}\n[deployments.a]\nsource = "logs"\n'
+    )
+    ingest_source(database, settings, "logs")
+    assert maintain(database, settings, now=datetime.now(UTC)).n_held_removed == 0
+    kept = "SELECT n, n_removals FROM compliance.retention_status WHERE record = 'held lines'"
+    assert rows(database, kept) == [(3, 0)]
+    assert maintain(database, settings, now=datetime.now(UTC) + timedelta(days=366)).n_held_removed == 3
+    assert rows(database, kept) == [(0, 1)]
+    assert rows(database, "SELECT state, n_held, decided_because FROM llmmon.ingest_batch") == [
+        ("discarded", 3, "waited longer than retention.quarantine_days = 365")
+    ]
+    assert rows(database, "SELECT state FROM llmmon.alert") == [("resolved",)]

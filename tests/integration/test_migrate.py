@@ -97,3 +97,38 @@ def test_texts_of_older_replays_move_over_and_those_of_subjects_go(make_database
     assert (texts[1].messages[0].content, texts[1].response_text) == ("hi", "ho")
     assert (texts[1].terms, texts[1].told) == (({"from": "hi"},), "x")
     assert [(row.key_id, bytes(row.evidence)) for row in evidence] == [(7, b""), (None, b'{"q": "ho"}')]
+    database.engine.dispose()
+
+
+def test_batches_held_before_rows_were_kept_give_way_to_the_account(make_database):
+    """Their rows are read again from the cursor; retried rows and the requests of each hour are counted anew."""
+    url = make_database(None)
+    upgrade(url, "0009")
+    database = Database(url)
+    with database.transaction() as connection:
+        for state, n_new, n_bad in (("loaded", 2, 1), ("held", 4, 0), ("released", 4, 0), ("loaded", 1, 0)):
+            connection.exec_driver_sql(
+                "INSERT INTO llmmon.ingest_batch (source, state, to_position, n_in, n_new, n_dup, n_bad, raw_digest,"
+                " code_version, config_digest) VALUES ('logs', %(state)s, '{}', %(n_new)s + %(n_bad)s, %(n_new)s, 0,"
+                " %(n_bad)s, '', '0', '0')",
+                {"state": state, "n_new": n_new, "n_bad": n_bad},
+            )
+        connection.exec_driver_sql(
+            "INSERT INTO llmmon.quarantine (batch_id, source, file, byte_offset, code, reason, raw, raw_digest,"
+            " resolved_batch_id, resolved_at) VALUES (1, 'logs', 'a', 0, 'c', 'r', '', '', 4, now())"
+        )
+        connection.exec_driver_sql("SELECT llmmon.ensure_day_partition('2023-06-27')")
+        connection.exec_driver_sql(
+            "INSERT INTO llmmon.request_log (request_key, occurred_at, source, request_id, batch_id, deployment, model,"
+            " status, digest) SELECT i, '2023-06-27T05:40Z'::timestamptz + i * interval '10 minutes', 'logs', i::text,"
+            " 1, 'a', 'm', 'ok', '' FROM generate_series(1, 3) AS i"
+        )
+    upgrade(url)
+    with database.transaction() as connection:
+        batches = "SELECT batch_id, state, n_held, n_from_quarantine FROM llmmon.ingest_batch ORDER BY 1"
+        assert connection.exec_driver_sql(batches).all() == [(1, "loaded", 0, 0), (4, "loaded", 0, 1)]
+        account = "SELECT n_in, n_new, n_loaded_from_quarantine, closes FROM compliance.traffic_accounted_for"
+        assert connection.exec_driver_sql(account).all() == [(3, 2, 1, True)]
+        hours = "SELECT hour::text, n_requests FROM llmmon.source_hour ORDER BY 1"
+        assert connection.exec_driver_sql(hours).all() == [("2023-06-27 05:00:00+00", 1), ("2023-06-27 06:00:00+00", 2)]
+    database.engine.dispose()

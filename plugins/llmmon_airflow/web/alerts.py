@@ -90,7 +90,7 @@ def alert_page(alert_id: int) -> AlertPage | None:
         of_alert = {"alert_id": alert_id}
         return AlertPage(
             alert=found[0],
-            stream=_stream(connection, found[0]),
+            stream=None if found[0].source else _stream(connection, found[0]),
             provenance=fetch(connection, "ui/alert_provenance", of_alert),
             events=fetch(connection, "ui/alert_events", of_alert),
             deliveries=fetch(connection, "ui/alert_deliveries", of_alert),

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from markupsafe import Markup
@@ -123,6 +123,20 @@ def window(start: datetime, end: datetime) -> str:
     return f"{start.strftime('%-d %b %Y %H:%M')} to {end.strftime('%H:%M' if same_day else '%-d %b %H:%M')}"
 
 
+def age(value: timedelta) -> str:
+    """Write how long something is ago, in its largest unit.
+
+    Examples
+    --------
+    >>> age(timedelta(minutes=59)), age(timedelta(hours=30)), age(timedelta(days=3))
+    ('59 min', '30 h', '3 days')
+    """
+    hours = value.total_seconds() / 3600
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:,.0f} days"
+
+
 def key(start: datetime) -> str:
     """Return Airflow's partition key of the window that begins at `start`."""
     return start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -148,6 +162,7 @@ FILTERS = {
     "second": second,
     "short": short,
     "tick": tick,
+    "age": age,
     "key": key,
     "compact": compact,
     "words": words,

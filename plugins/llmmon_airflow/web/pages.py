@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from llmmon.model import Window
 from llmmon.store.database import fetch
+from llmmon.store.held_batch import batch_of
 from llmmon_airflow.settings import database
 from llmmon_airflow.web.access import MayChange
 from llmmon_airflow.web.alerts import alert_list, alert_page
@@ -15,7 +16,8 @@ from llmmon_airflow.web.coverage import coverage_page
 from llmmon_airflow.web.deployment import deployment_page
 from llmmon_airflow.web.overview import N_WINDOWS, glances, summary
 from llmmon_airflow.web.reading import reading
-from llmmon_airflow.web.rendering import REPORT_POLICY, page
+from llmmon_airflow.web.rendering import GATE_POLICY, REPORT_POLICY, page
+from llmmon_airflow.web.sources import held_sources, source_accounts
 
 AUDIT_PAGE = 100
 LARGEST_ID = 2**63 - 1
@@ -30,7 +32,9 @@ pages = APIRouter()
 @pages.get("/")
 def show_deployments(request: Request) -> HTMLResponse:
     """Show every deployment at a glance."""
-    return page(request, "deployments.html", tab="deployments", glances=glances(), n_windows=N_WINDOWS)
+    return page(
+        request, "deployments.html", tab="deployments", glances=glances(), n_windows=N_WINDOWS, held=held_sources()
+    )
 
 
 @pages.get("/summary")
@@ -83,6 +87,24 @@ def show_coverage(request: Request, deployment: Name | None = None, before: date
     if found is None:
         raise HTTPException(404, f"No deployment is called {deployment!r}.")
     return page(request, "coverage.html", tab="coverage", page=found)
+
+
+@pages.get("/sources")
+def show_sources(request: Request) -> HTMLResponse:
+    """Show how far each source is read, what waits, and the account of each day."""
+    return page(request, "sources.html", tab="sources", sources=source_accounts())
+
+
+@pages.get("/batches/{batch_id}/gate")
+def show_gate(batch_id: int) -> HTMLResponse:
+    """Return what the gate of a batch found, as Great Expectations renders it; the page may load and run nothing."""
+    from llmmon.pipeline.gate_page import gate_page
+
+    if not 0 < batch_id <= LARGEST_ID:
+        raise HTTPException(404, f"There is no batch {batch_id}.")
+    with reading() as connection:
+        found = batch_of(connection, batch_id)
+    return HTMLResponse(gate_page(found), headers={"Content-Security-Policy": GATE_POLICY})
 
 
 @pages.get("/audit")

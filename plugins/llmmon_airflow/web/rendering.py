@@ -22,6 +22,7 @@ REPORT_POLICY = (
     "img-src data: blob:; font-src data:; connect-src 'none'; form-action 'none'; frame-ancestors 'self'; "
     "base-uri 'none'"
 )
+GATE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'"
 
 _templates = Environment(
     loader=FileSystemLoader(FOLDER / "templates"),

@@ -13,7 +13,7 @@ WITH due AS (
    WHERE delivery.delivery_id = due.delivery_id
   RETURNING delivery.delivery_id, delivery.alert_id, delivery.channel, delivery.dedupe_key, delivery.n_attempts
 )
-SELECT taken.delivery_id, taken.channel, taken.dedupe_key, taken.n_attempts, a.alert_id, a.deployment, a.monitor,
-       a.segment, a.window_start, a.window_end, a.severity, a.title, a.sentence, a.opened_at, a.detail
+SELECT taken.delivery_id, taken.channel, taken.dedupe_key, taken.n_attempts, a.alert_id, a.source, a.deployment,
+       a.monitor, a.segment, a.window_start, a.window_end, a.severity, a.title, a.sentence, a.opened_at, a.detail
   FROM taken
   JOIN llmmon.alert a USING (alert_id)

@@ -1,5 +1,5 @@
 -- Alerts, newest first, optionally of one state or deployment; one page, by key.
-SELECT alert_id, deployment, monitor, segment, window_start, window_end, severity, state, title, sentence,
+SELECT alert_id, source, deployment, monitor, segment, window_start, window_end, severity, state, title, sentence,
        value, reference_value, e_value, opened_at
   FROM llmmon.alert
  WHERE (%(state)s::text IS NULL OR state = %(state)s)

@@ -3,7 +3,7 @@ WITH named AS (
   SELECT unnest(%(configured)s::text[]) AS deployment
   UNION SELECT deployment FROM llmmon.window_stage
   UNION SELECT deployment FROM llmmon.stream_state
-  UNION SELECT deployment FROM llmmon.alert
+  UNION SELECT deployment FROM llmmon.alert WHERE deployment IS NOT NULL
 )
 SELECT n.deployment,
        s.n_learning, s.n_watching, s.n_alarmed,

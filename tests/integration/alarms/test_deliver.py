@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from llmmon.channels.base import Connection
-from llmmon.config import Config
-from llmmon.errors import ConfigError
+from llmmon.config import Config, load_config
+from llmmon.errors import ConfigError, GateError
 from llmmon.pipeline.deliver import LEASE, deliver
 from llmmon.pipeline.detect import detect
+from llmmon.pipeline.ingest import ingest_source
 from llmmon.store.database import Database
 from llmmon.store.delivery import claim
 from tests.integration.alarms.measured import CALM, measure_windows, small_config
@@ -67,6 +68,36 @@ def test_an_alert_reaches_slack_and_mail_once(
     assert keys[1] in json.dumps(post)
     assert rows(database, "SELECT succeeded FROM llmmon.delivery_attempt") == [(True,), (True,)]
     assert rows(database, "SELECT event FROM audit.trail WHERE event LIKE 'delivery%%'") == [("delivery.sent",)] * 2
+
+
+def test_a_held_batch_is_told_once_and_again_when_reading_stops(
+    database: Database, tmp_path: Path, inbox: tuple[Inbox, Callable[[str], Connection]]
+) -> None:
+    """Slack and mail say which source, how much and why, with the link; at the limit they say that reading stopped."""
+    box, resolve = inbox
+    small_config(tmp_path)
+    text = (tmp_path / "llmmon.toml").read_text("utf-8")
+    gate = 'gate = {max_held_batches = 2}\nchannels = ["slack", "email"]\n[channels]'
+    (tmp_path / "llmmon.toml").write_text(text.replace("[channels]", gate), "utf-8")
+    config = load_config(tmp_path / "llmmon.toml")
+    (tmp_path / "a.jsonl").write_text("broken\n", "utf-8")
+    ingest_source(database, config, "logs")
+
+    assert deliver(database, config, resolve).n_sent == 2
+    ((_, post),) = box.posts
+    assert post["blocks"][0]["text"]["text"].endswith("source logs: 1 batch held back by the gate")
+    assert "100% of its rows cannot be read" in post["blocks"][1]["text"]["text"]
+    assert post["blocks"][2]["elements"][0]["url"].endswith("/alerts/1")
+    assert message_from_bytes(box.mails[0], policy=default)["Subject"].startswith("[warning] source logs: 1 batch")
+
+    (tmp_path / "b.jsonl").write_text("broken too\n", "utf-8")
+    with pytest.raises(GateError):
+        ingest_source(database, config, "logs")
+    assert deliver(database, config, resolve).n_sent == 2
+    assert "reading stopped, 2 batches held back" in box.posts[1][1]["text"]
+    first, second = (message_from_bytes(mail, policy=default) for mail in box.mails)
+    assert second["Subject"].strip().startswith("[critical] source logs: reading stopped")
+    assert first["Message-ID"] != second["Message-ID"]
 
 
 def test_a_busy_receiver_is_tried_again_later(

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from llmmon.config import Config
 from llmmon.errors import LlmmonError, StoreError
+from llmmon.pipeline.decide_batch import discard_batch, release_batch
 from llmmon.pipeline.detect import detect
+from llmmon.pipeline.ingest import ingest_source
 from llmmon.store.database import Database
 from llmmon.store.grants import check_grants, grants_of
 from llmmon.store.migrate import check_schema, upgrade
@@ -116,6 +119,8 @@ def test_the_auditor_runs_every_file_and_every_view(auditor: Database) -> None:
         "SELECT content FROM llmmon.response",
         "SELECT evidence FROM llmmon.score",
         "SELECT raw FROM llmmon.quarantine",
+        "SELECT raw FROM llmmon.held_row",
+        "DELETE FROM llmmon.held_row",
         "SELECT snapshot FROM llmmon.report",
     ],
 )
@@ -170,6 +175,28 @@ def test_the_pipeline_works_with_the_writers_login(database: Database, login: Lo
     assert detect(writer, small_config(tmp_path), "survey").n_alerts == 1
     assert run(writer, "SELECT llmmon.ensure_day_partition('2023-06-27')") == [("request_log_20230627",)]
     assert run(writer, "SELECT llmmon.drop_day_partition('2023-06-27')") == [(0,)]
+
+
+def test_batches_are_held_and_decided_on_with_the_writers_login(
+    database: Database, login: Login, config: Callable[..., Config], jsonl: Callable[..., Path]
+) -> None:
+    """Holding, alerting and deciding need no more than the writer's rights; the auditor sees who decided."""
+    writer = login(database, "llmmon_writer")
+    toml = (
+        '[sources.logs]\nread = {type = "openai_jsonl", path = "${here}/*.jsonl"}\n[deployments.a]\nsource = "logs"\n'
+    )
+    settings = config(toml)
+    for name in ("a.jsonl", "b.jsonl"):
+        jsonl([f"broken {name}"], name=name)
+        assert ingest_source(writer, settings, "logs").n_held == 1
+    release_batch(writer, settings, 1, because="a test", by="Mira")
+    discard_batch(writer, settings, 2, because="a test", by="Jo")
+    auditor = login(database, "llmmon_auditor")
+    told = "SELECT decided_by, n_held_kept FROM compliance.ingest_reconciliation ORDER BY batch_id"
+    assert run(auditor, told) == [("Mira", 0), ("Jo", 0)]
+    assert run(auditor, "SELECT n_in, n_in_quarantine, n_discarded, closes FROM compliance.traffic_accounted_for") == [
+        (2, 1, 1, True)
+    ]
 
 
 def test_the_analyst_reads_numbers_and_no_audit(database: Database, login: Login) -> None:

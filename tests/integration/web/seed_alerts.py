@@ -251,9 +251,40 @@ def alerts(connection: Connection, keys: list[int], detector: int) -> int:
             "detail": {"monitor": monitor, "why": HOSTILE * 3},
         }
         insert(connection, "audit.event", [{"body": json.dumps(body)}])
+    held(connection)
     connection.exec_driver_sql(
         "INSERT INTO llmmon.stream_state (deployment, monitor, segment, state, window_start, e_value, reason)"
         " VALUES (%(name)s, %(name)s, 'all', 'learning', %(start)s, NULL, 'learning')",
         {"name": HOSTILE_NAME, "start": WINDOWS[0]},
     )
     return first
+
+
+def held(connection: Connection) -> None:
+    """Insert the batches of two sources, one of which is held, with its rows and the alert of its source."""
+    loaded = {
+        "state": "loaded",
+        "from_position": None,
+        "to_position": {"line": 1},
+        "n_in": 40,
+        "n_new": 36,
+        "n_dup": 1,
+        "n_bad": 3,
+        "n_held": 0,
+        "first_occurred_at": WINDOWS[0],
+        "last_occurred_at": WINDOWS[8],
+        "raw_digest": b"\x01",
+        "gate": {"success": True},
+        "code_version": "0.1.0",
+        "config_digest": "9f3a" * 16,
+    }
+    waiting = {**loaded, "state": "held", "n_new": 0, "n_dup": 0, "n_bad": 0, "n_held": 40, "gate": {"success": False}}
+    insert(connection, "llmmon.ingest_batch", [{"source": "demo-logs", **loaded}])  # whose bad rows are nowhere
+    insert(connection, "llmmon.ingest_batch", [{"source": HOSTILE_NAME, **loaded, "n_new": 39, "n_bad": 0}])
+    insert(connection, "llmmon.ingest_batch", [{"source": HOSTILE_NAME, **waiting}])
+    row = {"batch_id": 3, "file": HOSTILE, "byte_offset": 0, "cut": "", "raw": b"\x01", "sealed": True}
+    insert(connection, "llmmon.held_row", [{**row, "place": place} for place in range(40)])
+    detail = {"n_batches": 1, "n_rows": 40, "batch_ids": [3], "failures": [HOSTILE], "has_stopped": False}
+    alert = {"dedupe_key": "seed-held", "source": HOSTILE_NAME, "window_start": WINDOWS[0], "window_end": WINDOWS[9]}
+    words = {"severity": "warning", "title": HOSTILE, "sentence": f"1 batch of 40 rows is held {HOSTILE}"}
+    insert(connection, "llmmon.alert", [{**alert, **words, "detail": detail}])

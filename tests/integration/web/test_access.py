@@ -16,6 +16,8 @@ ROUTES = (
     "/alerts",
     "/alerts/1",
     "/coverage",
+    "/sources",
+    "/batches/1/gate",
     "/audit",
     "/summary",
     "/static/widget.js",
@@ -149,7 +151,16 @@ def test_pages_need_no_more_than_the_writers_rights(own_site, served):
     try:
         with served(as_writer) as connect_as_writer:
             client = connect_as_writer()
-            for path in ("/", "/deployments/assistant-gpt4", "/alerts", "/alerts/1", "/coverage", "/audit", "/summary"):
+            for path in (
+                "/",
+                "/deployments/assistant-gpt4",
+                "/alerts",
+                "/alerts/1",
+                "/coverage",
+                "/sources",
+                "/audit",
+                "/summary",
+            ):
                 assert client.get(f"/llmmon{path}").status_code == 200, path
             assert post(client, own_site.alert_id).status_code == 303
     finally:

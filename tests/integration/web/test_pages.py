@@ -20,6 +20,8 @@ PAGES = (
     "/alerts?state=open",
     "/alerts/1",
     "/alerts/2",
+    "/alerts/4",
+    "/sources",
     f"/coverage?deployment={ASSISTANT}",
     "/audit",
 )
@@ -50,7 +52,7 @@ def test_hostile_text_is_shown_and_not_dropped(site, connect):
     assert "Show all 8,000 characters" in text
 
 
-@pytest.mark.parametrize("path", ["/", "/alerts", "/coverage", "/audit"])
+@pytest.mark.parametrize("path", ["/", "/alerts", "/coverage", "/sources", "/audit"])
 def test_empty_store_explains_itself(connect_empty, path):
     """With nothing stored each page says what will fill it."""
     answer = connect_empty().get(f"/llmmon{path}")
@@ -83,6 +85,8 @@ def test_configured_deployment_without_windows_is_listed(connect_empty, config, 
         ("/coverage?deployment=nobody", 404),
         ("/coverage?before=yesterday", 422),
         ("/audit?before=0", 422),
+        ("/batches/999/gate", 404),
+        ("/batches/99999999999999999999/gate", 404),
         ("/reports/assistant-gpt4/2023-06-27T05:00:00", 404),
         ("/reports/assistant-gpt4/9999-12-31T23:59:59", 404),
         ("/reports/assistant-gpt4/%27;--", 404),
@@ -106,6 +110,7 @@ def test_overview_tells_the_states_apart(site, connect):
         re.findall(r'<h2><a href="/llmmon/deployments/([^"]+)">.*?</h2>\s*<span class="badge is-(\w+)">', text, re.S)
     )
 
+    assert "wait for a person and are in none of these figures" in text
     assert cards[ASSISTANT] == "alarmed"
     assert cards[SURVEY] == "silent"
     assert "112 done" in re.sub("&nbsp;", " ", text)
@@ -149,6 +154,41 @@ def test_what_was_erased_is_named_as_erased(own_site, connect_own):
 
     assert text.count("No answer: its subject was erased") == 4
     assert "451 try again later" in text
+
+
+def test_source_with_held_batches_comes_first_with_its_account(site, connect):
+    """The held batch leads to its alert; three quarantined rows that nobody kept are called out."""
+    text = connect().get("/llmmon/sources").text
+    names = re.findall(r'<section class="panel source" aria-label="([^"]+)">', text)
+
+    assert [html.unescape(name) for name in names] == [HOSTILE_NAME, "demo-logs"]
+    assert "Batches held" in text
+    assert 'href="/llmmon/alerts/4"' in text
+    assert text.count("Every day adds up") == 1
+    assert text.count("no, +3") == 1
+    assert "not in llmmon.toml any more" in text
+
+
+def test_what_a_gate_found_is_a_page_that_loads_and_runs_nothing(site, connect):
+    """The document of a batch is reached from its source, keeps hostile names as text and is sandboxed."""
+    client = connect()
+    assert 'href="/llmmon/batches/3/gate"' in client.get("/llmmon/sources").text
+    answer = client.get("/llmmon/batches/3/gate")
+
+    assert answer.status_code == 200
+    assert "Gate of batch 3" in answer.text
+    assert not [raw for raw in RAW if raw in answer.text]
+    assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none';")
+
+
+def test_alert_of_a_source_says_what_waits_and_what_to_do(site, connect):
+    """It has no stream and no evidence, but batches, a reason and the verbs that decide on them."""
+    text = connect().get("/llmmon/alerts/4").text
+
+    assert "Batches held" in text
+    assert "llmmon batch release 3 --because" in text
+    assert "E-value" not in text
+    assert "e-value" in connect().get("/llmmon/alerts").text
 
 
 def test_pages_write_nothing(site, connect):
