@@ -15,6 +15,7 @@ from llmmon.config import load_config
 from llmmon.model import Window
 from llmmon.pipeline.ingest import ingest_source
 from llmmon.pipeline.retry_quarantine import retry_quarantine
+from llmmon.privacy.keys import master_key
 from llmmon.store.request_log import window_requests
 from tests.unit.sources.otlp import line, request_spans, span
 from tests.unit.sources.test_langfuse_export import OBSERVATION, SPAN
@@ -183,6 +184,7 @@ def test_the_spend_logs_of_litellm_are_read_from_their_table(database, make_data
         EXPECTED,
         source="litellm",
         user=None,
+        user_ref=master_key().pseudonym(EXPECTED.user),
         parameters={},
         tags={"provider": "openai", "key": "web", "cache_hit": "False"},
     )

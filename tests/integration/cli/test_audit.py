@@ -11,7 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from llmmon.cli import main
+from llmmon.model import Window
 from llmmon.pipeline.ingest import ingest_source
+from llmmon.store.request_log import window_requests
 from tests.integration.ledger.conftest import TWO_FOLDERS
 
 
@@ -75,6 +77,44 @@ def test_an_auditor_checks_the_trail_with_and_without_the_database(run, key, dat
     assert forged.returncode == 1
     assert "are not those that were signed" in forged.stderr
     assert "not in the signed trail" in run("prove", "1", "--key", key, code=10)
+
+
+def test_after_an_erasure_the_trail_holds_and_the_erased_request_is_still_proven(
+    run, database, config, jsonl, line, tmp_path
+):
+    """Ann's text is unreadable, every request still fits its batch, and the proof of her batch is the one of before."""
+    jsonl([line(index, user=user) for index, user in enumerate(("ann", "bob", "ann"))])
+    settings = config()
+    ingest_source(database, settings, "logs")
+    Path("anchorer.toml").write_text(TWO_FOLDERS, "utf-8")
+    key = run("keygen", "example.com/llmmon", "--out", "key").strip()
+    anchor = ("anchor", "--config", "anchorer.toml", "--key-file", "key", "--state", "state.json")
+    run("seal")
+    run(*anchor)
+    run("export", "trail")
+    before = run("prove", "--request", "req-0", "--key", key)
+
+    words = ["subject", "erase", "--user", "ann", "--because", "she asked", "--config", str(tmp_path / "llmmon.toml")]
+    assert CliRunner().invoke(main, words).exit_code == 0
+
+    run("seal")
+    run(*anchor)
+    with database.transaction() as connection:
+        window = Window.parse("2023-06-27T05:00", hours=1)
+        texts = {
+            request.request_id: request.response_text for _, request in window_requests(connection, "assistant", window)
+        }
+    assert texts == {"req-0": None, "req-1": "No, 1 is not.", "req-2": None}
+    assert run("verify", "--key", key, "--heads", "vault", "--depth", "requests").endswith(
+        "1 batches of 3 requests\nholds\n"
+    )
+    after = run("prove", "--request", "req-0", "--key", key)
+    for proof in (before, after):
+        Path("e.tlog-proof").write_text(proof, "utf-8")
+        held = offline(key, "e.tlog-proof")
+        assert held.returncode == 0
+        event = json.loads(held.stdout.removeprefix("holds: "))
+        assert (event["event"], event["detail"]["n_new"]) == ("batch.loaded", 3)
 
 
 def test_one_event_is_proven_to_somebody_who_has_only_the_key(run, key):

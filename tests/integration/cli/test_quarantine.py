@@ -58,7 +58,7 @@ def test_rows_are_loaded_once_they_can_be_read(run, config, jsonl, line):
     assert (again["n_tried"], again["n_new"]) == (1, 0)
     counts = {row["code"]: row for row in json.loads(run("quarantine", "list", "--json"))}
     assert (counts["missing_timestamp"]["n_waiting"], counts["missing_timestamp"]["n_resolved"]) == (0, 2)
-    (newest, _) = json.loads(run("audit", "--event", "batch.loaded", "--json"))
+    (newest, _) = json.loads(run("audit", "trail", "--event", "batch.loaded", "--json"))
     assert (newest["detail"]["n_from_quarantine"], newest["detail"]["n_new"]) == (2, 2)
     batches = json.loads(run("query", "ingest_reconciliation", "--json"))
     assert [batch["adds_up"] for batch in batches] == [True, True]

@@ -108,7 +108,9 @@ def test_looking_changes_nothing(run: Callable[..., Result]) -> None:
     rows = json.loads(run("query", "alert_lifecycle", "--format", "json").stdout)
     assert rows
     assert run("query", "alert_lifecycle", "--format", "csv").stdout.startswith(",".join(rows[0]))
-    assert {"batch.loaded", "alert.opened"} <= {row["event"] for row in json.loads(run("audit", "--json").stdout)}
+    assert {"batch.loaded", "alert.opened"} <= {
+        row["event"] for row in json.loads(run("audit", "trail", "--json").stdout)
+    }
     assert {row["kind"] for row in json.loads(run("plugins", "--json").stdout)} == {
         *("sources", "backends", "variants", "scorers", "metrics", "detectors", "channels")
     }
