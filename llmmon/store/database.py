@@ -19,6 +19,18 @@ from llmmon.store.statements import statement
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+# a connection whose other side no longer answers is given up after a minute, by us and by Postgres, which then lets go
+# of its locks: here by libpq's names, then by the server's
+_KEEPALIVES: Final = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+_SESSION: Final = (
+    "-c timezone=UTC "
+    "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 -c tcp_user_timeout=60000"
+)
 _ATTEMPTS: Final = 5
 _RECOVERY_SECONDS: Final = 60
 _NEXT_STEPS: Final = {  # by SQLSTATE
@@ -42,7 +54,9 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _with_driver(url)
         self.engine: Engine = sqlalchemy.create_engine(
-            self.url, pool_pre_ping=True, connect_args={"options": "-c timezone=UTC", "connect_timeout": 10}
+            self.url,
+            pool_pre_ping=True,
+            connect_args={"options": _SESSION, "connect_timeout": 10, **_KEEPALIVES},
         )
 
     def __repr__(self) -> str:
@@ -105,7 +119,7 @@ def in_one_transaction(work: Callable[[], T]) -> T:
 def _has_tried_enough(state: tenacity.RetryCallState) -> bool:
     error = state.outcome and state.outcome.exception()
     if isinstance(error, StoreUnavailableError):
-        return (state.seconds_since_start or 0) >= _RECOVERY_SECONDS
+        return state.idle_for >= _RECOVERY_SECONDS  # an attempt may itself have waited for an answer that never came
     return state.attempt_number >= _ATTEMPTS
 
 

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import time
 import uuid
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -79,9 +78,8 @@ class Cluster:
         """End the server, at once, and remove its data, also those that lie outside `home`."""
         if processes.is_running(self.home, "postgres"):
             self.kill(signal.SIGQUIT)
-        shutil.rmtree(self.data)
-        with suppress(OSError):  # of root's folder under /var/tmp only an empty one is left; home is pytest's
-            self.data.parent.rmdir()
+        outside = self.data.parent != self.home  # where root's home is closed to the user that Postgres runs as
+        shutil.rmtree(self.data.parent if outside else self.data)
 
     def url(self, database: str) -> str:
         """Return the owner's URL; without TLS, which the wire could not read."""

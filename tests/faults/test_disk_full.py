@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from llmmon.errors import StoreError
 from tests.faults.cluster import Cluster
 from tests.faults.site import PRIVACY_KEY, Site
 from tests.faults.wire import POINTS, Link
 
-POSTGRES_REFUSED = 5
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a small volume can be mounted by root only")
 
 
@@ -30,7 +30,7 @@ def small_volume(where: Path, megabytes: int, like: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", where], check=True)
+        subprocess.run(["umount", "--lazy", where], check=True)
 
 
 def fill(ballast: Path) -> None:
@@ -50,7 +50,7 @@ def test_row_22_the_data_volume_is_full(cluster: Cluster, site: Site) -> None:
         cluster.execute(f"ALTER DATABASE {site.name} SET default_tablespace = small")
         site.configure(site.config.read_text().replace("max_rows_per_batch = 25", "max_rows_per_batch = 250"))
         site.traffic.append(4000)
-        assert site.finish(site.start()) == POSTGRES_REFUSED, site.told()
+        assert site.finish(site.start()) == StoreError.exit_code, site.told()
         assert "No space left on device" in site.told()
         assert "free space where Postgres keeps its data and run this again" in site.told()
         n_before = int(str(site.rows("SELECT sum(n_in) FROM llmmon.ingest_batch")[0][0]))

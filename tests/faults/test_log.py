@@ -9,13 +9,12 @@ import random
 import time
 from datetime import UTC, datetime
 
+from llmmon.errors import GateError
 from tests.conftest import as_bytes, make_line
 from tests.faults.site import Site
 from tests.faults.traffic import BAD
 from tests.faults.wire import POINTS, Link, Point
 
-HELD_BACK = 4
-"""Exit code."""
 LONGEST_LINE = 16 * 2**20
 
 
@@ -123,7 +122,7 @@ def test_row_11_a_batch_with_too_many_broken_rows_is_held_back_once(site: Site) 
     site.configure(generous.replace("max_bad_fraction = 1.0", "max_bad_fraction = 0.01"))
     assert site.kill_at(POINTS["before the audit event"])
     for _ in range(2):
-        assert site.finish(site.start()) == HELD_BACK, site.told()
+        assert site.finish(site.start()) == GateError.exit_code, site.told()
     assert site.rows("SELECT state, count(*) FROM llmmon.ingest_batch GROUP BY state ORDER BY state") == [
         ("held", 1),
         ("loaded", 2),

@@ -13,14 +13,14 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection
 
+from llmmon.errors import StoreError
 from llmmon.store.database import Database
 from tests.faults.site import Site, cut, kill_backend
-from tests.faults.wire import POINTS, Link
+from tests.faults.wire import POINTS, Link, Strike
 
 CURSOR = "SELECT position FROM llmmon.source_cursor WHERE source = 'logs' FOR UPDATE"
 ATTEMPTS = "trying again"
-POSTGRES_REFUSED = 5
-"""Exit code."""
+MINUTE = 60
 
 
 def terminate_backend(link: Link) -> bool:
@@ -70,7 +70,7 @@ def test_row_03_the_server_dies_and_comes_back(site: Site, how: signal.Signals) 
 
     struck, ended = site.strike(POINTS["within COPY of facts"], restart, occurrence=1)
     assert struck
-    assert ended in {0, POSTGRES_REFUSED}, site.told()
+    assert ended in {0, StoreError.exit_code}, site.told()
     site.assert_whole()
 
 
@@ -81,6 +81,27 @@ def test_row_04_the_answer_to_commit_is_lost(site: Site, fault: object) -> None:
     assert site.strike(POINTS["after COMMIT, before its answer"], fault, occurrence=1)[0]
     site.assert_whole()
     assert site.rows("SELECT sum(n_in), count(*) FROM llmmon.ingest_batch") == [(100, 4)]
+
+
+def test_row_04_the_connection_goes_silent(site: Site) -> None:
+    """Packets vanish both ways, as in a firewall that forgot the connection: both sides give it up after a minute."""
+    site.traffic.append(100)
+    noticed = threading.Event()
+
+    def silence(link: Link) -> bool:
+        link.silence()
+        noticed.wait(2 * MINUTE)
+        return False
+
+    begun = time.monotonic()
+    strike = Strike(POINTS["before the audit event"], silence, occurrence=1)
+    site.wire.arm(strike)
+    ended = site.finish(site.start())
+    noticed.set()
+    assert ended == 0, site.told()
+    assert ATTEMPTS in site.told()
+    assert MINUTE / 2 < time.monotonic() - begun < 2 * MINUTE
+    site.assert_whole()
 
 
 def test_row_06_eight_loaders_at_once_and_half_of_them_killed(site: Site, dice: random.Random) -> None:
@@ -134,7 +155,7 @@ def test_row_23_a_lock_that_is_not_had_in_time_is_tried_again_five_times(site: S
     set_for_all(site, "lock_timeout", "100ms")
     with somebody_else(site) as connection:
         connection.exec_driver_sql(CURSOR)
-        assert site.finish(site.start()) == POSTGRES_REFUSED
+        assert site.finish(site.start()) == StoreError.exit_code
         assert site.told().count(ATTEMPTS) == 4
         assert "another step holds the lock, run this again" in site.told()
     assert site.rows("SELECT sum(n_in) FROM llmmon.ingest_batch") == [(60,)]
@@ -181,7 +202,7 @@ def test_row_23_what_does_not_pass_is_told_at_once(site: Site) -> None:
     set_for_all(site, "statement_timeout", "500ms")
     with somebody_else(site) as connection:
         connection.exec_driver_sql("LOCK TABLE llmmon.ingest_batch IN SHARE MODE")
-        assert site.finish(site.start()) == POSTGRES_REFUSED
+        assert site.finish(site.start()) == StoreError.exit_code
     assert "statement timeout" in site.told()
     assert ATTEMPTS not in site.told()
     assert site.rows("SELECT count(*) FROM llmmon.request_log") == [(0,)]

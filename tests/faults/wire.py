@@ -6,6 +6,7 @@ be kept back, passed on by half, passed on whole, or passed on with only its ans
 
 from __future__ import annotations
 
+import ctypes
 import socket
 import struct
 import threading
@@ -14,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+_SO_ATTACH_FILTER: Final = 26
 Passed = Literal["nothing", "half", "whole", "answered"]
 
 
@@ -71,6 +73,12 @@ class Link:
         for side in (self.client, self.server):
             with suppress(OSError):
                 side.shutdown(socket.SHUT_RDWR)
+
+    def silence(self) -> None:
+        """Let every further packet to us vanish unanswered, on both sides."""
+        drop_all = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # the BPF program `ret 0`
+        for side in (self.client, self.server):
+            side.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(drop_all)))
 
 
 @dataclass(slots=True)
