@@ -9,13 +9,17 @@ from datetime import timedelta
 import pytest
 
 from llmmon.audit.tree import root_of
+from llmmon.config import PrivacyConfig
 from llmmon.errors import BatchStateError, ConfigError, GateError, SealError, UnknownBatchError
 from llmmon.model import Window
 from llmmon.pipeline.decide_batch import discard_batch, release_batch
 from llmmon.pipeline.ingest import finish_ingest, ingest_source
+from llmmon.pipeline.seal import seal
+from llmmon.pipeline.verify_ledger import verify_ledger
+from llmmon.privacy.keys import opened_quarantine
 from llmmon.store.coverage import unfinished_windows
 from llmmon.store.database import Database
-from tests.conftest import as_bytes
+from tests.conftest import PRIVACY_KEY, as_bytes
 
 TOML = """
 [sources.logs]
@@ -62,11 +66,12 @@ def mixed(jsonl, line):
     return [as_bytes(item) for item in lines[4:8]]
 
 
-@pytest.mark.parametrize("key", [None, "a key for tests, long enough"])
+@pytest.mark.parametrize("key", [None, PRIVACY_KEY])
 def test_a_held_batch_is_kept_byte_for_byte_and_the_batches_behind_it_load(database, settings, mixed, monkeypatch, key):
     """Its rows wait in order, sealed under the privacy key; the account closes; reading again finds nothing new."""
-    if key:
-        monkeypatch.setenv("LLMMON_PRIVACY_KEY", key)
+    if key is None:
+        monkeypatch.delenv("LLMMON_PRIVACY_KEY")
+        settings = settings.model_copy(update={"privacy": PrivacyConfig(redact=False)})
     result = ingest_source(database, settings, "logs")
     assert (result.n_in, result.n_new, result.n_bad, result.n_held) == (12, 8, 0, 4)
     assert rows(database, STATES) == [("loaded",), ("held",), ("loaded",)]
@@ -84,6 +89,24 @@ def test_a_held_batch_is_kept_byte_for_byte_and_the_batches_behind_it_load(datab
     assert rows(database, "SELECT count(*) FROM llmmon.held_row") == [(0,)]
 
 
+def test_rows_that_are_no_requests_wait_with_the_batch_and_are_in_no_count(database, config, jsonl):
+    """The account of a held and of a released batch closes without them, and the view names them after the release."""
+    chat = {"call_type": "acompletion", "startTime": 1687842007.25, "endTime": 1687842008, "model": "gpt-4o"}
+    jsonl([{**chat, "id": "a"}, {**chat, "id": "b", "call_type": "aembedding"}, "broken", {**chat, "id": "c"}])
+    settings = config((TOML % 10).replace("openai_jsonl", "litellm_jsonl").replace("0.3", "0.2"))
+    result = ingest_source(database, settings, "logs")
+    assert (result.n_in, result.n_held, sum(result.passed_over.values())) == (3, 3, 1)
+    traffic = "SELECT n_in, n_new, n_in_quarantine, n_held, closes FROM compliance.traffic_accounted_for"
+    assert rows(database, traffic) == [(3, 0, 0, 3, True)]
+    decided = release_batch(database, settings, 1, because=WHY, by="Mira Novak")
+    assert (decided.n_in, decided.n_new, decided.n_bad) == (3, 2, 1)
+    assert rows(database, traffic) == [(3, 2, 1, 0, True)]
+    assert rows(database, "SELECT batch_id, n FROM compliance.rows_passed_over") == [(1, 1)]
+    seal(database)
+    verdict = verify_ledger(database, {}, None, depth="requests")
+    assert (verdict.n_batches, verdict.n_requests, verdict.problems) == (1, 2, [])
+
+
 def test_a_released_batch_loads_as_any_other(database, settings, mixed):
     """Facts, texts, root, quarantine and late windows are those of the loader; the decision names person and login."""
     ingest_source(database, settings, "logs")
@@ -97,8 +120,9 @@ def test_a_released_batch_loads_as_any_other(database, settings, mixed):
     ((root, passed),) = rows(database, "SELECT root, gate -> 'success' FROM llmmon.ingest_batch WHERE batch_id = 2")
     assert bytes(root) == root_of([bytes(found[0][2])])
     assert passed is False
-    quarantined = rows(database, "SELECT raw, batch_id FROM llmmon.quarantine ORDER BY byte_offset")
-    assert [(bytes(raw), batch) for raw, batch in quarantined] == [(b"broken", 2), (b'{"half":', 2)]
+    quarantined = rows(database, "SELECT raw, sealed, batch_id FROM llmmon.quarantine ORDER BY byte_offset")
+    opened = [(opened_quarantine(bytes(raw), sealed=sealed), batch) for raw, sealed, batch in quarantined]
+    assert opened == [(b"broken", 2), (b'{"half":', 2)]
     ((actor, detail),) = rows(database, "SELECT actor, detail FROM audit.trail WHERE event = 'batch.released'")
     assert actor == "Mira Novak"
     assert (detail["because"], detail["batch_id"], detail["n_new"]) == (WHY, 2, 1)

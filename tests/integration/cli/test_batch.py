@@ -57,7 +57,7 @@ def test_a_held_batch_is_listed_shown_and_released(run, held):
     assert run("batch", "list").strip() == "no batch is held"
     (row,) = json.loads(run("batch", "list", "--all", "--json"))
     assert (row["state"], row["decided_by"], row["decided_because"]) == ("released", "Mira Novak", "one torn line")
-    (event,) = json.loads(run("audit", "--event", "batch.released", "--json"))
+    (event,) = json.loads(run("audit", "trail", "--event", "batch.released", "--json"))
     assert (event["actor"], event["detail"]["because"]) == ("Mira Novak", "one torn line")
     assert "batch 1 is released, not held" in run(*words, code=2)
 
