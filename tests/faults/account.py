@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from llmmon.audit.tree import root_of
 from llmmon.privacy.keys import master_key
 from llmmon.store.database import Database
+from llmmon.store.payload import payload_of
 from llmmon.store.request_log import request_log
 from llmmon.store.stored_request import digest_of_row
 from tests.faults.traffic import Traffic
@@ -19,19 +20,19 @@ from tests.faults.traffic import Traffic
 _CONTRADICTIONS = {
     "batches whose sums, quarantine or order do not close": """
         SELECT batch_id FROM compliance.ingest_reconciliation
-         WHERE state = 'loaded' AND (NOT adds_up OR n_in_quarantine <> n_bad OR NOT follows_the_batch_before)""",
+         WHERE state IN ('loaded', 'released') AND (NOT adds_up OR n_in_quarantine <> n_bad OR NOT follows_the_batch_before)""",
     "batches whose new rows are not those that carry its number": """
-        SELECT batch_id FROM llmmon.ingest_batch AS batch WHERE state = 'loaded' AND n_new <>
+        SELECT batch_id FROM llmmon.ingest_batch AS batch WHERE n_new <>
                (SELECT count(*) FROM llmmon.request_log AS log WHERE log.batch_id = batch.batch_id)""",
     "batches without exactly one audit event of the same counts": """
         SELECT batch.batch_id FROM llmmon.ingest_batch AS batch LEFT JOIN audit.trail AS told
-            ON told.event = 'batch.loaded' AND (told.detail ->> 'batch_id')::bigint = batch.batch_id
+            ON told.event = 'batch.' || batch.state AND (told.detail ->> 'batch_id')::bigint = batch.batch_id
            AND told.detail @> jsonb_build_object('n_in', n_in, 'n_new', n_new, 'n_dup', n_dup, 'n_bad', n_bad)
            AND told.detail ->> 'raw_digest' = encode(batch.raw_digest, 'hex')
-         WHERE batch.state = 'loaded' GROUP BY batch.batch_id HAVING count(told.event_id) <> 1""",
+         WHERE batch.state IN ('loaded', 'released') GROUP BY batch.batch_id HAVING count(told.event_id) <> 1""",
     "audit events of batches that there are not": """
-        SELECT event_id FROM audit.trail WHERE event = 'batch.loaded' AND NOT EXISTS (SELECT FROM llmmon.ingest_batch
-         WHERE state = 'loaded' AND batch_id = (detail ->> 'batch_id')::bigint)""",
+        SELECT event_id FROM audit.trail WHERE event LIKE 'batch.%%' AND NOT EXISTS (SELECT FROM llmmon.ingest_batch
+         WHERE batch_id = (detail ->> 'batch_id')::bigint)""",
     "requests of batches that there are not": """
         SELECT request_id FROM llmmon.request_log LEFT JOIN llmmon.ingest_batch USING (batch_id)
          WHERE ingest_batch.batch_id IS NULL""",
@@ -49,7 +50,7 @@ _CONTRADICTIONS = {
     "cursors that are not where the last batch ended": """
         SELECT source FROM llmmon.source_cursor AS place WHERE position <> 'null' AND position IS DISTINCT FROM
                (SELECT to_position FROM llmmon.ingest_batch AS batch
-                 WHERE batch.source = place.source AND state = 'loaded' ORDER BY batch_id DESC LIMIT 1)""",
+                 WHERE batch.source = place.source AND n_from_quarantine = 0 ORDER BY batch_id DESC LIMIT 1)""",
 }
 _ROWS = """
     SELECT log.*, payload.content, payload.key_id, key.wrapped_key
@@ -85,7 +86,7 @@ def account(database: Database, traffic: Traffic) -> Account:
     with database.transaction() as connection:
         stored = Counter(_column(connection, "SELECT request_id FROM llmmon.request_log"))
         quarantined = Counter((row.byte_offset, row.raw) for row in quarantine(connection))
-        sums = "SELECT coalesce(sum({}), 0)::bigint FROM llmmon.ingest_batch WHERE state = 'loaded'"
+        sums = "SELECT coalesce(sum({}), 0)::bigint FROM llmmon.ingest_batch WHERE state IN ('loaded', 'released')"
         n_in, n_new, n_dup, n_bad = (
             _column(connection, sums.format(name))[0] for name in ("n_in", "n_new", "n_dup", "n_bad")
         )
@@ -119,7 +120,7 @@ def contents(database: Database) -> list[Any]:
     Digests cannot be compared when texts are sealed: each store has keys of its own.
     """
     with database.transaction() as connection:
-        requests = [request_log(row) for row in connection.exec_driver_sql(_ROWS).all()]
+        requests = [request_log(row, payload_of(row)) for row in connection.exec_driver_sql(_ROWS).all()]
         bad = [(row.file, row.byte_offset, row.raw, row.code, row.reason) for row in quarantine(connection)]
     return [*sorted(requests, key=lambda request: request.request_id), *sorted(bad)]
 
@@ -154,7 +155,7 @@ def _n_unproven(connection: Connection) -> int:
         digest = digest_of_row(row, bytes(row.content))
         n += digest != bytes(row.digest)
         digests.setdefault(row.batch_id, []).append(digest)
-    for batch in connection.exec_driver_sql("SELECT batch_id, root FROM llmmon.ingest_batch WHERE state = 'loaded'"):
+    for batch in connection.exec_driver_sql("SELECT batch_id, root FROM llmmon.ingest_batch"):
         n += root_of(digests.get(batch.batch_id, [])) != (None if batch.root is None else bytes(batch.root))
     return n
 

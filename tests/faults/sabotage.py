@@ -8,9 +8,9 @@ from collections.abc import Callable
 from llmmon.audit.event import body
 from llmmon.pipeline import ingest
 from llmmon.store import audit
-from llmmon.store.database import Database, execute, fetch
+from llmmon.store.database import Database
 from llmmon.store.ingest import Batch, Loaded, load
-from llmmon.store.ingest import _json as as_json
+from llmmon.store.source_cursor import lock_cursor, move_cursor
 
 
 def cursor_before_rows(database: Database, batch: Batch) -> Loaded | None:
@@ -36,9 +36,8 @@ def audit_before_rows(database: Database, batch: Batch) -> Loaded | None:
 
 def _move(database: Database, batch: Batch) -> None:
     with database.transaction() as connection:
-        execute(connection, "source_cursor/begin", {"source": batch.source})
-        fetch(connection, "source_cursor/lock", {"source": batch.source})
-        execute(connection, "source_cursor/move", {"source": batch.source, "position": as_json(batch.to_position)})
+        lock_cursor(connection, batch.source)
+        move_cursor(connection, batch.source, batch.to_position)
 
 
 _BROKEN: dict[str, Callable[[Database, Batch], Loaded | None]] = {
