@@ -163,7 +163,7 @@ def _fields(filled: Mapping[str, int], before: Mapping[str, tuple[int, int]], n_
 
 
 def _names_of(rows: Sequence[RawRow]) -> list[str]:
-    """Return the outermost field names of some of the rows, where they are JSON; what looks like no name is left out."""
+    """Return the outermost field names of some rows, where they are JSON; what looks like no name is left out."""
     found: set[str] = set()
     for row in rows[:: max(1, len(rows) // _ROWS_LOOKED_AT)]:
         try:
