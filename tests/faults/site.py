@@ -58,7 +58,8 @@ class Site:
     def command(self, *verb: str) -> list[str]:
         """Return the arguments of `llmmon` for a verb, which reaches Postgres through the wire."""
         url = self.cluster.url(self.name).replace(f":{self.cluster.port}/", f":{self.wire.port}/")
-        return ["-v", *(verb or ("ingest",)), "--config", str(self.config), "--database", url]
+        config = [] if verb[:1] == ("audit",) else ["--config", str(self.config)]  # the ledger needs no configuration
+        return ["-v", *(verb or ("ingest",)), *config, "--database", url]
 
     def start(self, *verb: str, sabotage: str = "", stopped: bool = False) -> ForkServerProcess:
         """Start a verb, ``ingest`` unless another is named."""
