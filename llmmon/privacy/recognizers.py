@@ -20,14 +20,18 @@ from typing import Any, Final, NamedTuple
 from llmmon.privacy.plain_text import plain_text
 
 _RECOGNIZERS: Final = {
-    "CREDIT_CARD": ("CreditCardRecognizer", re.compile(r"\d(?:[ -]?\d){11}")),
-    "CRYPTO": ("CryptoRecognizer", re.compile(r"[A-Za-z0-9]{25}")),
+    "CREDIT_CARD": ("CreditCardRecognizer", re.compile(r"(?<!\d)\d(?:[ -]?\d){11}")),
+    "CRYPTO": ("CryptoRecognizer", re.compile(r"(?:[Bb][Cc]1|[13])[A-Za-z0-9]{25}")),
     "EMAIL_ADDRESS": ("EmailRecognizer", re.compile("@")),
-    "IBAN_CODE": ("IbanRecognizer", re.compile(r"[A-Za-z]{2}\d{2}")),
-    "IP_ADDRESS": ("IpRecognizer", re.compile(r"\d\.\d|[0-9A-Fa-f]:|::")),
-    "MAC_ADDRESS": ("MacAddressRecognizer", re.compile(r"[0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}\.")),
-    "PHONE_NUMBER": ("PhoneRecognizer", re.compile(r"\d(?:\D{0,3}\d){6}")),
-    "US_SSN": ("UsSsnRecognizer", re.compile(r"\d{3}[- .]?\d{2}[- .]?\d{4}")),
+    "IBAN_CODE": ("IbanRecognizer", re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){8}")),
+    # what a search begins with is one letter of a few: the quickest thing that a regular expression can look for
+    "IP_ADDRESS": ("IpRecognizer", re.compile(r"[.:](?:(?<=\d\.)\d{1,3}\.\d|(?<=:)[0-9A-Fa-f]{0,4}:)")),
+    "MAC_ADDRESS": (
+        "MacAddressRecognizer",
+        re.compile(r"[-:.](?:(?<=[0-9A-Fa-f]{2}[-:])[0-9A-Fa-f]{2}[-:]|(?<=[0-9A-Fa-f]{4}\.)[0-9A-Fa-f]{4}\.)"),
+    ),
+    "PHONE_NUMBER": ("PhoneRecognizer", re.compile(r"(?<!\d)\d(?:\D{0,3}\d){6}")),
+    "US_SSN": ("UsSsnRecognizer", re.compile(r"(?<!\d)\d{3}[- .]?\d{2}[- .]?\d{4}")),
 }
 TYPES: Final = tuple(_RECOGNIZERS)
 """Entity types that can be looked for, in presidio's words."""
