@@ -110,7 +110,7 @@ def test_every_service_comes_up_healthy(services: dict[str, Any], tmp_path: Path
         "/opt/airflow/dags": str(CHECKOUT / "dags"),
         "/opt/airflow/plugins": str(CHECKOUT / "plugins"),
         "/opt/airflow": str(tmp_path),
-        "/anchorer": str(tmp_path / "anchorer"),
+        "/anchorer/": f"{tmp_path}/anchorer/",
     }
 
     def local(text: str) -> str:
