@@ -89,6 +89,7 @@ def _decide(
 ) -> BatchDecision:
     """Decide on a batch, with its alert and its audit event, in one transaction: load `batch`, or discard its rows."""
     state: Decision = "discarded" if batch is None else "released"
+    n_in = found.n_in if batch is None else batch.n_in
     person = by or actor()
     if not because.strip():
         raise ConfigError("because: expected the reason in some words; it is kept with the batch")
@@ -106,12 +107,8 @@ def _decide(
             detail = {
                 "batch_id": found.batch_id,
                 "raw_digest": found.raw_sha256,
-                "n_in": found.n_in,
-                **(
-                    {"n_discarded": found.n_in}
-                    if batch is None
-                    else {**loaded.detail, "passed_over": batch.n_passed_over}
-                ),
+                "n_in": n_in,
+                **({"n_discarded": n_in} if batch is None else {**loaded.detail, "passed_over": batch.n_passed_over}),
                 "because": because,
                 "login": actor(),
                 "database_login": locked.database_login,
@@ -126,11 +123,11 @@ def _decide(
         batch_id=found.batch_id,
         source=found.source,
         state=state,
-        n_in=found.n_in,
+        n_in=n_in,
         n_new=loaded.n_new,
         n_dup=loaded.n_dup,
         n_bad=loaded.n_bad,
-        n_discarded=found.n_in if batch is None else 0,
+        n_discarded=n_in if batch is None else 0,
         n_dirty_windows=loaded.n_dirty_windows,
     )
 

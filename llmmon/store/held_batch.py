@@ -122,10 +122,11 @@ def decide(
     Parameters
     ----------
     batch : Batch or None
-        The rows as they were read for a release, when more of them may be readable than when they were held.
+        The rows as they were read for a release: other ones may be readable or passed over than when they were held.
     """
     first, last = (None, None) if batch is None else batch.span
-    counts = {"n_new": loaded.n_new, "n_dup": loaded.n_dup, "n_bad": loaded.n_bad, "root": loaded.root}
+    n_in = None if batch is None else batch.n_in
+    counts = {"n_in": n_in, "n_new": loaded.n_new, "n_dup": loaded.n_dup, "n_bad": loaded.n_bad, "root": loaded.root}
     decision = {"batch_id": loaded.batch_id, "state": state, "by": by, "because": because}
     execute(connection, "held_batch/decide", {**decision, **counts, "first": first, "last": last})
     execute(connection, "held_batch/forget_rows", {"batch_id": loaded.batch_id})

@@ -107,6 +107,18 @@ def test_rows_that_are_no_requests_wait_with_the_batch_and_are_in_no_count(datab
     assert (verdict.n_batches, verdict.n_requests, verdict.problems) == (1, 2, [])
 
 
+def test_rows_that_a_changed_configuration_passes_over_leave_the_count_at_the_release(database, config, jsonl):
+    """What was a broken row when the batch was held is no request any more when it is released."""
+    chat = {"call_type": "acompletion", "startTime": 1687842007.25, "endTime": 1687842008, "model": "gpt-4o"}
+    jsonl([{**chat, "id": "a"}, {**chat, "id": "b", "call_type": "aembedding"}, {**chat, "id": "c"}])
+    ingest_source(database, config(TOML % 10), "logs")
+    decided = release_batch(
+        database, config((TOML % 10).replace("openai_jsonl", "litellm_jsonl")), 1, because=WHY, by="Mira Novak"
+    )
+    assert (decided.n_in, decided.n_new, decided.n_bad) == (2, 2, 0)
+    assert rows(database, "SELECT n_in, n_new, closes FROM compliance.traffic_accounted_for") == [(2, 2, True)]
+
+
 def test_a_released_batch_loads_as_any_other(database, settings, mixed):
     """Facts, texts, root, quarantine and late windows are those of the loader; the decision names person and login."""
     ingest_source(database, settings, "logs")

@@ -112,8 +112,10 @@ def show_audit(request: Request, before: Id | None = None, event: Name | None = 
     """Show the audit trail, newest first."""
     with reading() as connection:
         rows = fetch(connection, "ui/audit", {"before": before, "event": event, "n_rows": AUDIT_PAGE + 1})
+        heads = fetch(connection, "ui/ledger")
     older = rows[AUDIT_PAGE - 1].event_id if len(rows) > AUDIT_PAGE else None
-    return page(request, "audit.html", tab="audit", rows=rows[:AUDIT_PAGE], older=older, event=event, before=before)
+    shown = {"rows": rows[:AUDIT_PAGE], "older": older, "event": event, "before": before}
+    return page(request, "audit.html", tab="audit", heads=heads, **shown)
 
 
 @pages.get("/reports/{deployment:path}/{window}/document")

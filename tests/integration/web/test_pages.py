@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
+from llmmon.pipeline.seal import seal
+from llmmon.store.ledger import keep_anchor
 from tests.integration.web.seed_rows import ASSISTANT, HOSTILE_NAME, SURVEY
 
 PAGES = (
@@ -189,6 +191,22 @@ def test_alert_of_a_source_says_what_waits_and_what_to_do(site, connect):
     assert "llmmon batch release 3 --because" in text
     assert "E-value" not in text
     assert "e-value" in connect().get("/llmmon/alerts").text
+
+
+def test_the_audit_page_says_how_far_the_trail_is_sealed_and_signed(own_site, connect_own):
+    """Before sealing, sealed and unsigned, signed and sent to two channels."""
+    client = connect_own()
+    assert "No event is sealed yet" in client.get("/llmmon/audit").text
+    n = seal(own_site.database)
+    text = client.get("/llmmon/audit").text
+    assert f"{n} events are sealed" in text
+    assert "No signed head was sent" in text
+    with own_site.database.transaction() as connection:
+        for channel in ("vault", HOSTILE_NAME):
+            keep_anchor(connection, size=n, channel=channel, checkpoint="c", receipt="r")
+    text = client.get("/llmmon/audit").text
+    assert f"{n} events to <bdi>vault</bdi>" in text
+    assert f"{n} events to <bdi>{html.escape(HOSTILE_NAME)}</bdi>" in text
 
 
 def test_pages_write_nothing(site, connect):
