@@ -8,6 +8,8 @@ import json
 import logging
 import os
 import random
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -70,6 +72,11 @@ def run(rows: int = 20_000, rounds: int = 3) -> Result:
             for way, work, note in ways
         ]
         size = path.stat().st_size
+        long = Path(folder) / "long.jsonl.gz"
+        long.write_bytes(gzip.compress(b"".join(_lines(10 * rows)), 6))
+        peaks = [_peak_mib(url, each) for each in (path, long)]
+        told = f"{peaks[0]:,.0f} MiB at {rows:,} rows, {peaks[1]:,.0f} MiB at {10 * rows:,}: {peaks[1] / peaks[0]:.2f}x"
+        found.append(Row(way="llmmon's peak memory", value=None, note=told))
     settings = {"rows": rows, "rounds": rounds, "file_mb": round(size / 1e6, 1), "fsync": "on"}
     return Result(unit="rows/s", rows=found, reference="llmmon ingest", settings=settings)
 
@@ -120,6 +127,17 @@ def _llmmon(url: str, path: Path, redact: tuple[str, ...] = ()) -> None:
     result = ingest_source(database, Config.model_validate(settings), "logs")
     database.engine.dispose()
     assert result.n_new == result.n_in, result
+
+
+def _peak_mib(url: str, path: Path) -> float:
+    """Return the largest resident memory of a process that loads a file, in MiB."""
+    _reset(url)
+    code = (
+        "import resource, sys; from pathlib import Path; from benchmarks.ingest import _llmmon;"
+        "_llmmon(sys.argv[1], Path(sys.argv[2])); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, url, path], capture_output=True, text=True, check=True)
+    return float(ran.stdout.split()[-1])
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:

@@ -35,16 +35,12 @@ class Cluster:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.data = data_folder(home)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self._server = Postgres(home, port=self.port, password=_PASSWORD)
         self._template: str | None = None
-
-    @property
-    def data(self) -> Path:
-        """Where the data lie."""
-        return data_folder(self.home)
 
     def start(self) -> None:
         """Start the server, or start it again: it recovers what was committed."""
