@@ -33,6 +33,8 @@ SUMMARY = "gzip JSONL of 2 KB rows into Postgres: llmmon, pandas, SQLAlchemy, dl
 _COLUMNS = ("id", "timestamp", "model", "messages", "response_text", "latency_ms", "n_in", "n_out")
 _TABLE = """CREATE TABLE peer (id text, "timestamp" timestamptz, model text, messages jsonb, response_text text,
             latency_ms float8, n_in int, n_out int)"""
+_LOADERS = {"llmmon": "_llmmon", "SQLAlchemy insertmanyvalues": "_sqlalchemy", "pandas.to_sql multi": "_pandas"}
+"""Ways whose peak memory is compared, and the functions that a process of its own runs."""
 
 
 def run(rows: int = 20_000, rounds: int = 3) -> Result:
@@ -74,9 +76,10 @@ def run(rows: int = 20_000, rounds: int = 3) -> Result:
         size = path.stat().st_size
         long = Path(folder) / "long.jsonl.gz"
         long.write_bytes(gzip.compress(b"".join(_lines(10 * rows)), 6))
-        peaks = [_peak_mib(url, each) for each in (path, long)]
-        told = f"{peaks[0]:,.0f} MiB at {rows:,} rows, {peaks[1]:,.0f} MiB at {10 * rows:,}: {peaks[1] / peaks[0]:.2f}x"
-        found.append(Row(way="llmmon's peak memory", value=None, note=told))
+        for way, loader in _LOADERS.items():
+            peaks = [_peak_mib(url, each, loader) for each in (path, long)]
+            told = f"{peaks[0]:,.0f} MiB at {rows:,} rows, {peaks[1]:,.0f} at {10 * rows:,}: {peaks[1] / peaks[0]:.2f}x"
+            found.append(Row(way=f"peak memory, {way}", value=None, note=told))
     settings = {"rows": rows, "rounds": rounds, "file_mb": round(size / 1e6, 1), "fsync": "on"}
     return Result(unit="rows/s", rows=found, reference="llmmon ingest", settings=settings)
 
@@ -129,15 +132,17 @@ def _llmmon(url: str, path: Path, redact: tuple[str, ...] = ()) -> None:
     assert result.n_new == result.n_in, result
 
 
-def _peak_mib(url: str, path: Path) -> float:
+def _peak_mib(url: str, path: Path, loader: str) -> float:
     """Return the largest resident memory of a process that loads a file, in MiB."""
     _reset(url)
+    # not ru_maxrss: Linux hands a parent's peak on to its children
     code = (
-        "import resource, sys; from pathlib import Path; from benchmarks.ingest import _llmmon;"
-        "_llmmon(sys.argv[1], Path(sys.argv[2])); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        "import sys; from pathlib import Path; from benchmarks import ingest;"
+        "getattr(ingest, sys.argv[1])(sys.argv[2], Path(sys.argv[3]));"
+        "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
-    ran = subprocess.run([sys.executable, "-c", code, url, path], capture_output=True, text=True, check=True)
-    return float(ran.stdout.split()[-1])
+    ran = subprocess.run([sys.executable, "-c", code, loader, url, path], capture_output=True, text=True, check=True)
+    return float(ran.stdout.split()[-2]) / 1024
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:

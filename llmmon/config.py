@@ -78,7 +78,7 @@ class SourceConfig(_Record):
     """Where request logs come from."""
 
     read: PluginConfig
-    max_rows_per_batch: int = Field(20_000, ge=1)
+    max_rows_per_batch: int = Field(10_000, ge=1)
     gate: GateConfig = GateConfig()
     channels: tuple[Name, ...] | None = None
 
