@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llmmon.detectors.base import detectors
+from llmmon.detectors.base import State, detectors
 from llmmon.detectors.e_value import bounded
 from llmmon.errors import ConfigError
 from llmmon.model import Direction, Evidence, Measurement
@@ -74,44 +73,45 @@ class ReferenceChange:
         if self.sides not in ("both", "worse"):
             raise ValueError(f"sides is {self.sides!r}; expected 'both' or 'worse'")
 
-    def evidence(self, stream: Sequence[Measurement], *, min_effect: float, direction: Direction) -> list[Evidence]:
-        """Return one `Evidence` per measurement; relevant when it is `min_effect` from the reference windows' mean."""
+    def begin(self) -> State:
+        """Return no window."""
+        return {"windows": [], "values": [], "variances": []}
+
+    def step(
+        self, state: State, measurement: Measurement, *, min_effect: float, direction: Direction
+    ) -> tuple[State, Evidence]:
+        """Return the evidence by this window; relevant when it is `min_effect` from the reference windows' mean."""
         if self.sides == "worse" and direction == "neither":
             raise ConfigError(
                 "detector reference_change: sides = 'worse' needs a metric that says which direction is better; "
                 "this one does not, so leave sides at 'both'"
             )
-        usable = [item for item in stream if item.estimate.value is not None]
-        values = np.array([item.estimate.value for item in usable], dtype=np.float64)
-        variances = np.array([_variance(item) for item in usable], dtype=np.float64)
-        found: list[Evidence] = []
-        k = 0
-        for measurement in stream:
-            value = measurement.estimate.value
-            common: dict[str, Any] = {"window": measurement.window, "value": value}
-            if value is None:
-                reason = f"no value: {measurement.estimate.reason}"
-                found.append(Evidence(**common, e_value=None, relevant=False, reason=reason))
-                continue
-            k += 1
-            if k <= self.burn_in:
-                reason = f"learning: reference window {k} of {self.burn_in}"
-                found.append(Evidence(**common, e_value=None, relevant=False, reason=reason))
-                continue
-            reference = float(np.mean(values[: self.burn_in]))
-            log_e, start = _log_evidence(values[:k], variances[:k], self.burn_in)
-            effect = value - reference
-            found.append(
-                Evidence(
-                    **common,
-                    e_value=bounded(log_e),
-                    relevant=abs(effect) >= min_effect and effect != 0 and self._counts(effect, direction),
-                    reference_value=reference,
-                    effect=effect,
-                    detail={"n_reference_windows": self.burn_in, "likeliest_start": usable[start].window.key},
-                )
-            )
-        return found
+        value = measurement.estimate.value
+        common: dict[str, Any] = {"window": measurement.window, "value": value}
+        if value is None:
+            reason = f"no value: {measurement.estimate.reason}"
+            return state, Evidence(**common, e_value=None, relevant=False, reason=reason)
+        state = {
+            "windows": [*state["windows"], measurement.window.key],
+            "values": [*state["values"], value],
+            "variances": [*state["variances"], _variance(measurement)],
+        }
+        k = len(state["values"])
+        if k <= self.burn_in:
+            reason = f"learning: reference window {k} of {self.burn_in}"
+            return state, Evidence(**common, e_value=None, relevant=False, reason=reason)
+        values, variances = (np.array(state[name], dtype=np.float64) for name in ("values", "variances"))
+        reference = float(np.mean(values[: self.burn_in]))
+        log_e, start = _log_evidence(values, variances, self.burn_in)
+        effect = value - reference
+        return state, Evidence(
+            **common,
+            e_value=bounded(log_e),
+            relevant=abs(effect) >= min_effect and effect != 0 and self._counts(effect, direction),
+            reference_value=reference,
+            effect=effect,
+            detail={"n_reference_windows": self.burn_in, "likeliest_start": state["windows"][start]},
+        )
 
     def _counts(self, effect: float, direction: Direction) -> bool:
         return self.sides == "both" or (effect > 0) == (direction == "lower_is_better")

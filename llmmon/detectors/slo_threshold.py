@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from llmmon.detectors.base import detectors
+from llmmon.detectors.base import State, detectors
 from llmmon.detectors.e_value import bounded, log_add, log_e_from_p
 from llmmon.model import Direction, Evidence, Measurement
 from llmmon.model.json import refuse_nan
@@ -54,31 +53,35 @@ class SloThreshold:
         if self.worse not in ("above", "below"):
             raise ValueError(f"worse is {self.worse!r}; expected 'above' or 'below'")
 
-    def evidence(self, stream: Sequence[Measurement], *, min_effect: float, direction: Direction) -> list[Evidence]:
-        """Return one `Evidence` per measurement; relevant when the value is beyond the limit by `min_effect`."""
+    def begin(self) -> State:
+        """Return no evidence: no window has been seen."""
+        return {"n_windows": 0, "log_a": None}
+
+    def step(
+        self, state: State, measurement: Measurement, *, min_effect: float, direction: Direction
+    ) -> tuple[State, Evidence]:
+        """Return the evidence by this window; relevant when the value is beyond the limit by `min_effect`."""
         del direction  # `worse` says which side breaks the promise
-        log_a, t = -math.inf, 0
-        found = []
-        for measurement in stream:
-            estimate = measurement.estimate
-            log_p, reason = self._log_p(measurement)
-            excess = None if estimate.value is None else self._excess(estimate.value)
-            if log_p is not None:
-                t += 1
-                log_a = log_add(log_a, -math.log(t * (t + 1))) + log_e_from_p(log_p)
-            found.append(
-                Evidence(
-                    window=measurement.window,
-                    e_value=None if log_p is None else bounded(log_add(log_a, -math.log(t + 1))),
-                    relevant=excess is not None and excess > 0 and excess >= min_effect,
-                    value=estimate.value,
-                    reference_value=self.limit,
-                    effect=None if estimate.value is None else estimate.value - self.limit,
-                    reason=reason,
-                    detail={"limit": self.limit, "worse": self.worse},
-                )
-            )
-        return found
+        value = measurement.estimate.value
+        log_p, reason = self._log_p(measurement)
+        excess = None if value is None else self._excess(value)
+        e_value = None
+        if log_p is not None:
+            t = state["n_windows"] + 1
+            before = -math.inf if state["log_a"] is None else state["log_a"]
+            log_a = log_add(before, -math.log(t * (t + 1))) + log_e_from_p(log_p)
+            state = {"n_windows": t, "log_a": log_a}
+            e_value = bounded(log_add(log_a, -math.log(t + 1)))
+        return state, Evidence(
+            window=measurement.window,
+            e_value=e_value,
+            relevant=excess is not None and excess > 0 and excess >= min_effect,
+            value=value,
+            reference_value=self.limit,
+            effect=None if value is None else value - self.limit,
+            reason=reason,
+            detail={"limit": self.limit, "worse": self.worse},
+        )
 
     def _excess(self, value: float) -> float:
         return value - self.limit if self.worse == "above" else self.limit - value

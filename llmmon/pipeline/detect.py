@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 import llmmon
 from llmmon.audit.event import body
 from llmmon.config import Config, DeploymentConfig, MonitorConfig
-from llmmon.detectors.base import Detector, detectors
+from llmmon.detectors.base import Detector, detectors, fold
 from llmmon.detectors.e_benjamini_hochberg import reject
 from llmmon.model import Direction, Evidence, Measurement, Provenance, Window
 from llmmon.pipeline.measure import unit_and_direction
@@ -228,7 +228,7 @@ def _streams(
             for episode, part in episodes.items()
             for measurement, evidence in zip(
                 part,
-                watch.detector.evidence(part, min_effect=watch.settings.min_effect, direction=watch.direction),
+                fold(watch.detector, part, min_effect=watch.settings.min_effect, direction=watch.direction),
                 strict=True,
             )
         ]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmmon.detectors.base import fold
 from llmmon.detectors.e_benjamini_hochberg import reject
 from llmmon.detectors.reference_change import ReferenceChange
 from llmmon.detectors.slo_threshold import SloThreshold
@@ -17,16 +18,22 @@ BURN_IN = 5
 
 def change_evidence(values: np.ndarray, half_width: float | None = None) -> np.ndarray:
     """Return the e-values after the burn-in, NaN never."""
-    found = ReferenceChange(burn_in=BURN_IN).evidence(
-        stream(values.tolist(), half_width=half_width), min_effect=0, direction="neither"
+    found = fold(
+        ReferenceChange(burn_in=BURN_IN),
+        stream(values.tolist(), half_width=half_width),
+        min_effect=0,
+        direction="neither",
     )
     return np.array([item.e_value for item in found[BURN_IN:]], dtype=np.float64)
 
 
 def slo_evidence(values: np.ndarray, half_width: float) -> np.ndarray:
     """Return the e-values against the limit 0."""
-    found = SloThreshold(limit=0, worse="above").evidence(
-        stream(values.tolist(), half_width=half_width), min_effect=0, direction="neither"
+    found = fold(
+        SloThreshold(limit=0, worse="above"),
+        stream(values.tolist(), half_width=half_width),
+        min_effect=0,
+        direction="neither",
     )
     return np.array([item.e_value for item in found], dtype=np.float64)
 
@@ -110,10 +117,10 @@ def test_evidence_is_a_pure_prefix_function(values: list[float | None], width: f
     """A re-run gives the same, later windows change nothing earlier, and every gap has a reason."""
     items = stream(values, half_width=width)
     for detector in (ReferenceChange(burn_in=3), SloThreshold(limit=1.5, worse="above")):
-        whole = detector.evidence(items, min_effect=0.5, direction="lower_is_better")
-        assert whole == detector.evidence(items, min_effect=0.5, direction="lower_is_better")
+        whole = fold(detector, items, min_effect=0.5, direction="lower_is_better")
+        assert whole == fold(detector, items, min_effect=0.5, direction="lower_is_better")
         half = len(items) // 2
-        assert whole[:half] == detector.evidence(items[:half], min_effect=0.5, direction="lower_is_better")
+        assert whole[:half] == fold(detector, items[:half], min_effect=0.5, direction="lower_is_better")
         assert [item.window for item in whole] == [item.window for item in items]
         assert all((item.e_value is None) == (item.reason is not None) for item in whole)
         assert all(item.e_value is None or 0 <= item.e_value <= 1.1e300 for item in whole)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from llmmon.detectors.base import fold
 from llmmon.detectors.reference_change import EFFECT_VARIANCES, ReferenceChange
 from llmmon.errors import ConfigError
 from llmmon.model import Direction
@@ -31,7 +32,7 @@ def bayes_factor(before: list[float], after: list[float], g: float) -> float:
 def test_evidence_is_the_mixture_of_bayes_factors() -> None:
     """M_t equals the weighted sum of two-sample Bayes factors, written as ratios of Student t densities."""
     values = [*CALM, 0.03, 0.10, 0.11]
-    evidence = ReferenceChange(burn_in=5).evidence(stream(values), min_effect=0, direction="neither")
+    evidence = fold(ReferenceChange(burn_in=5), stream(values), min_effect=0, direction="neither")
 
     for n in (6, 7, 8):
         expected = 1 / (n - 5 + 1)
@@ -57,7 +58,7 @@ def test_bayes_factor_is_the_integral_it_claims_to_be() -> None:
 def test_learning_windows_have_a_reason_and_no_evidence() -> None:
     """The reference windows are learnt from; an absent window counts neither for nor against."""
     values = [0.017, None, 0.02, 0.012, 0.018, 0.016, 0.015]
-    evidence = ReferenceChange(burn_in=5).evidence(stream(values), min_effect=0.1, direction="lower_is_better")
+    evidence = fold(ReferenceChange(burn_in=5), stream(values), min_effect=0.1, direction="lower_is_better")
 
     assert [item.reason for item in evidence] == [
         "learning: reference window 1 of 5",
@@ -72,11 +73,17 @@ def test_learning_windows_have_a_reason_and_no_evidence() -> None:
 def test_a_large_shift_is_found_in_its_first_window() -> None:
     """Refusals that jump from 2% to 77% give overwhelming evidence at once, in percent as in fractions."""
     values = [*CALM, 0.018, 0.769]
-    fractions = ReferenceChange(burn_in=5).evidence(
-        stream(values, half_width=0.02), min_effect=0.1, direction="lower_is_better"
+    fractions = fold(
+        ReferenceChange(burn_in=5),
+        stream(values, half_width=0.02),
+        min_effect=0.1,
+        direction="lower_is_better",
     )
-    percent = ReferenceChange(burn_in=5).evidence(
-        stream([100 * value for value in values], half_width=2), min_effect=10, direction="lower_is_better"
+    percent = fold(
+        ReferenceChange(burn_in=5),
+        stream([100 * value for value in values], half_width=2),
+        min_effect=10,
+        direction="lower_is_better",
     )
 
     assert fractions[-1].e_value is not None
@@ -91,7 +98,7 @@ def test_a_noisy_window_is_not_surprising() -> None:
     """The same jump with wide intervals is hardly evidence: the floor is the windows' own error."""
     values = [*CALM, 0.06]
     sharp, noisy = (
-        ReferenceChange(burn_in=5).evidence(stream(values, half_width=width), min_effect=0, direction="neither")[-1]
+        fold(ReferenceChange(burn_in=5), stream(values, half_width=width), min_effect=0, direction="neither")[-1]
         for width in (None, 0.2)
     )
     assert sharp.e_value is not None
@@ -101,10 +108,10 @@ def test_a_noisy_window_is_not_surprising() -> None:
 
 def test_a_constant_stream_is_no_evidence_and_a_step_from_it_is_finite() -> None:
     """Without any variation nothing divides by zero, and evidence stays finite."""
-    evidence = ReferenceChange(burn_in=3).evidence(stream([0.1] * 40), min_effect=0, direction="neither")
+    evidence = fold(ReferenceChange(burn_in=3), stream([0.1] * 40), min_effect=0, direction="neither")
     assert all(item.e_value is not None and item.e_value <= 1 for item in evidence[3:])
 
-    step = ReferenceChange(burn_in=3).evidence(stream([0.1] * 6 + [0.3] * 400), min_effect=0, direction="neither")
+    step = fold(ReferenceChange(burn_in=3), stream([0.1] * 6 + [0.3] * 400), min_effect=0, direction="neither")
     found = [item.e_value for item in step[6:] if item.e_value is not None]
     assert len(found) == 400
     assert found[0] > 20
@@ -116,9 +123,7 @@ def test_a_level_that_is_large_beside_its_variation_loses_no_precision() -> None
     """Adding 1e9 to every value changes the evidence by rounding only."""
     values = [3.0, 4.0, 2.0, 5.0, 3.0, 9.0]
     near, far = (
-        ReferenceChange(burn_in=3).evidence(
-            stream([value + level for value in values]), min_effect=0, direction="neither"
-        )
+        fold(ReferenceChange(burn_in=3), stream([value + level for value in values]), min_effect=0, direction="neither")
         for level in (0.0, 1e9)
     )
     assert far[-1].e_value == pytest.approx(near[-1].e_value, rel=1e-6)
@@ -139,14 +144,14 @@ def test_a_change_for_the_better_counts_only_where_asked(
 ) -> None:
     """With sides = "worse" a change in the good direction is not relevant; its evidence is the same."""
     detector = ReferenceChange(burn_in=3, sides=sides)  # type: ignore[arg-type]
-    last = detector.evidence(stream([1.0, 1.1, 0.9, value]), min_effect=0.5, direction=direction)[-1]
+    last = fold(detector, stream([1.0, 1.1, 0.9, value]), min_effect=0.5, direction=direction)[-1]
     assert last.relevant is relevant
 
 
 def test_worse_needs_a_metric_with_a_direction() -> None:
     """Asking for changes for the worse of a metric without direction is a configuration error."""
     with pytest.raises(ConfigError, match="sides = 'worse'"):
-        ReferenceChange(burn_in=3, sides="worse").evidence([], min_effect=0, direction="neither")
+        fold(ReferenceChange(burn_in=3, sides="worse"), stream([1.0]), min_effect=0, direction="neither")
 
 
 @pytest.mark.parametrize("parameters", [{"burn_in": 2}, {"burn_in": 5, "sides": "up"}])

@@ -7,6 +7,7 @@ import math
 import pytest
 from scipy import stats
 
+from llmmon.detectors.base import fold
 from llmmon.detectors.e_value import log_e_from_p
 from llmmon.detectors.slo_threshold import SloThreshold
 from tests.unit.detectors.streams import stream
@@ -17,8 +18,11 @@ def test_first_two_windows_worked_by_hand() -> None:
     error = 10 / stats.norm.ppf(0.975)
     e1, e2 = (math.exp(log_e_from_p(stats.norm.logsf((value - 100) / error))) for value in (110.0, 120.0))
 
-    first, second = SloThreshold(limit=100, worse="above").evidence(
-        stream([110.0, 120.0], half_width=10), min_effect=15, direction="lower_is_better"
+    first, second = fold(
+        SloThreshold(limit=100, worse="above"),
+        stream([110.0, 120.0], half_width=10),
+        min_effect=15,
+        direction="lower_is_better",
     )
 
     assert first.e_value == pytest.approx(e1 / 2 + 1 / 2)
@@ -29,11 +33,17 @@ def test_first_two_windows_worked_by_hand() -> None:
 
 def test_a_limit_from_below_mirrors_one_from_above() -> None:
     """Accuracy that must not fall below 0.9 is the mirror image of a latency that must not rise."""
-    below = SloThreshold(limit=0.9, worse="below").evidence(
-        stream([0.85, 0.95, 0.7], half_width=0.04), min_effect=0.1, direction="higher_is_better"
+    below = fold(
+        SloThreshold(limit=0.9, worse="below"),
+        stream([0.85, 0.95, 0.7], half_width=0.04),
+        min_effect=0.1,
+        direction="higher_is_better",
     )
-    above = SloThreshold(limit=-0.9, worse="above").evidence(
-        stream([-0.85, -0.95, -0.7], half_width=0.04), min_effect=0.1, direction="lower_is_better"
+    above = fold(
+        SloThreshold(limit=-0.9, worse="above"),
+        stream([-0.85, -0.95, -0.7], half_width=0.04),
+        min_effect=0.1,
+        direction="lower_is_better",
     )
     assert [item.e_value for item in below] == pytest.approx([item.e_value for item in above])
     assert [item.relevant for item in below] == [item.relevant for item in above] == [False, False, True]
@@ -41,8 +51,11 @@ def test_a_limit_from_below_mirrors_one_from_above() -> None:
 
 def test_a_kept_promise_gives_no_evidence() -> None:
     """Windows within the limit only lower the evidence."""
-    evidence = SloThreshold(limit=100, worse="above").evidence(
-        stream([80.0] * 50, half_width=5), min_effect=0, direction="lower_is_better"
+    evidence = fold(
+        SloThreshold(limit=100, worse="above"),
+        stream([80.0] * 50, half_width=5),
+        min_effect=0,
+        direction="lower_is_better",
     )
     assert all(item.e_value is not None and item.e_value < 1 for item in evidence)
     assert not any(item.relevant for item in evidence)
@@ -54,8 +67,8 @@ def test_windows_that_say_nothing_are_skipped_with_a_reason() -> None:
     whole = [*stream([120.0], half_width=10), *stream([None, 120.0]), *stream([120.0], half_width=0)]
     again = stream([120.0, 130.0], half_width=10)
 
-    evidence = detector.evidence([*whole, again[1]], min_effect=0, direction="neither")
-    alone = detector.evidence(again, min_effect=0, direction="neither")
+    evidence = fold(detector, [*whole, again[1]], min_effect=0, direction="neither")
+    alone = fold(detector, again, min_effect=0, direction="neither")
 
     assert [item.e_value is None for item in evidence] == [False, True, True, True, False]
     assert [item.reason for item in evidence[1:4]] == [
