@@ -1,0 +1,34 @@
+"""The deployment of llmmon as data: llmmon.toml, read once into typed, validated, frozen records."""
+
+from llmmon.config.anchorer import AnchorerConfig
+from llmmon.config.reading import load_anchorer_config, load_config
+from llmmon.config.records import (
+    Config,
+    DeploymentConfig,
+    GateConfig,
+    Judgement,
+    LaneConfig,
+    MonitorConfig,
+    NamesConfig,
+    PluginConfig,
+    PrivacyConfig,
+    ScorerConfig,
+    SourceConfig,
+)
+
+__all__ = [
+    "AnchorerConfig",
+    "Config",
+    "DeploymentConfig",
+    "GateConfig",
+    "Judgement",
+    "LaneConfig",
+    "MonitorConfig",
+    "NamesConfig",
+    "PluginConfig",
+    "PrivacyConfig",
+    "ScorerConfig",
+    "SourceConfig",
+    "load_anchorer_config",
+    "load_config",
+]
