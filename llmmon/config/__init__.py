@@ -11,8 +11,10 @@ from llmmon.config.records import (
     MonitorConfig,
     NamesConfig,
     PluginConfig,
+    PriceConfig,
     PrivacyConfig,
     ScorerConfig,
+    SentinelConfig,
     SourceConfig,
 )
 
@@ -26,8 +28,10 @@ __all__ = [
     "MonitorConfig",
     "NamesConfig",
     "PluginConfig",
+    "PriceConfig",
     "PrivacyConfig",
     "ScorerConfig",
+    "SentinelConfig",
     "SourceConfig",
     "load_anchorer_config",
     "load_config",
