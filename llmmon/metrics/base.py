@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from llmmon.model import Direction, Estimate, Segment, Window
 from llmmon.registry import Registry
 
 if TYPE_CHECKING:
     import pandas
+
+Summary = dict[str, Any]
+"""What a metric keeps of the reference windows: JSON values of bounded size, and nothing a text can be read from."""
 
 
 @dataclass(frozen=True, kw_only=True)

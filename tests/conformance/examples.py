@@ -76,6 +76,8 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("metrics", "jensen_shannon"): {"bins": 1},
     ("metrics", "text_statistic"): {"statistic": "beauty"},
     ("metrics", "embedding_drift"): {"max_rows": 1},
+    ("metrics", "probe_mmd"): {"by": "magic"},
+    ("metrics", "probe_logprob_gap"): {"lane": "fast"},
     ("metrics", "score_rate"): {"side": "left"},
     ("metrics", "score_quantile"): {"quantile": 0.0},
     ("metrics", "impact_ratio"): {"min_group_size": 1},
