@@ -10,6 +10,7 @@ from rich.progress import track
 from llmmon.cli import context
 from llmmon.errors import ConfigError
 from llmmon.pipeline.probe_endpoint import LANES, ProbeResult, probe_endpoint
+from llmmon.store.probe import ProbeLane
 
 
 @click.command()
@@ -22,7 +23,7 @@ from llmmon.pipeline.probe_endpoint import LANES, ProbeResult, probe_endpoint
 def probe(
     deployments: tuple[str, ...],
     window_text: str,
-    lanes: tuple[str, ...],
+    lanes: tuple[ProbeLane, ...],
     config_path: Path,
     database_url: str | None,
     as_json: bool,

@@ -173,9 +173,7 @@ def build_app(folder: str, system_prompt: str = "") -> FastAPI:
     return app
 
 
-def _events(
-    head: dict[str, Any], generation: Generation, answer: Future[Answer], loaded: LoadedModel
-) -> Iterator[str]:
+def _events(head: dict[str, Any], generation: Generation, answer: Future[Answer], loaded: LoadedModel) -> Iterator[str]:
     """Yield server-sent events: the role, each piece as it is made, then why it ended and the usage."""
 
     def event(delta: dict[str, str], ending: dict[str, Any] | None = None, **more: Any) -> str:

@@ -102,9 +102,7 @@ def probe_endpoint(
     plans = {lane: plan_probes(settings, deployment, window, lane) for lane in lanes if _backend_of(settings, lane)}
     prices = {"endpoint": settings.usd_per_million_tokens, "reference": settings.reference_usd_per_million_tokens}
     runs = {
-        lane: ProbeLaneRun(
-            database, config, deployment, window, lane, _backend(config, settings, lane), prices[lane]
-        )
+        lane: ProbeLaneRun(database, config, deployment, window, lane, _backend(config, settings, lane), prices[lane])
         for lane in plans
     }
     with database.transaction() as connection:

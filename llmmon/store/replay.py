@@ -159,6 +159,7 @@ def storable(text: str | None) -> str | None:
 
 def storable_json(value: Any) -> str:
     """Return `value` as JSON whose texts Postgres takes."""
+
     def clean(part: Any) -> Any:
         if isinstance(part, str):
             return storable(part)

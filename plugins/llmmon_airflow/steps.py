@@ -91,7 +91,7 @@ def close_replay() -> Counts:
 
 
 def probe_lane(lane: str) -> Counts:
-    """Send the probes of the window on one lane, ``endpoint`` or ``reference``, for every deployment with a sentinel."""
+    """Send the window's probes on one lane, ``endpoint`` or ``reference``, for every deployment with a sentinel."""
     from llmmon.pipeline.probe_endpoint import probe_endpoint
 
     config = configuration()

@@ -16,7 +16,7 @@ from llmmon.model import Direction, Estimate
 @metrics.register("probe_logprob_gap")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbeLogprobGap:
-    r"""Absolute gap between first-token log-probabilities now and in the reference windows, mean over tokens and prompts.
+    r"""Gap between first-token log-probabilities now and in the reference windows, mean over tokens and prompts.
 
     0 when the endpoint computes the very same numbers. Serving noise (batches, other hardware) puts it a little above,
     as much in the reference windows, which is what a detector learns. It sees a quantised or lightly fine-tuned model

@@ -70,12 +70,14 @@ def setting(config, tiny_model, server, tmp_path):
 
 def rows(database, columns="lane, split_part(prompt, '@', 1), repeat, state, reason, answer"):
     with database.transaction() as connection:
-        found = connection.exec_driver_sql(f"SELECT {columns} FROM llmmon.probe ORDER BY window_start, lane, prompt, repeat")
+        found = connection.exec_driver_sql(
+            f"SELECT {columns} FROM llmmon.probe ORDER BY window_start, lane, prompt, repeat"
+        )
         return [tuple(row) for row in found.all()]
 
 
 def test_probes_are_asked_as_configured_and_paid_for(database, setting, server):
-    """Two prompts are asked twice, with their own system prompt, seed, temperature and length, and cost what they cost."""
+    """Two prompts are asked twice, with system prompt, seed, temperature and length, and cost what they cost."""
     settings = setting()
     result = probe_endpoint(database, settings, "assistant", WINDOW, now=NOW)
     assert (result.n_probes, result.n_done, result.n_failed, result.n_skipped) == (4, 4, 0, 0)
@@ -84,7 +86,9 @@ def test_probes_are_asked_as_configured_and_paid_for(database, setting, server):
     assert (result.cost_usd, result.usd_per_day) == pytest.approx((0.0164, 0.3936))
     asked = server.requests
     assert sorted(len(request["messages"]) for request in asked) == [1, 1, 2, 2]
-    assert {(request["temperature"], request["max_tokens"], request["top_logprobs"]) for request in asked} == {(1, 4, 5)}
+    assert {(request["temperature"], request["max_tokens"], request["top_logprobs"]) for request in asked} == {
+        (1, 4, 5)
+    }
     assert len({request["seed"] for request in asked}) == 4
     assert [row[:4] for row in rows(database)] == [
         ("endpoint", name, repeat, "done") for name in ("door", "rain") for repeat in (0, 1)
@@ -139,7 +143,7 @@ def test_probes_are_sent_when_they_are_due_and_not_for_the_past(database, settin
 
 
 def test_a_prompt_that_is_asked_otherwise_is_another_prompt(database, setting, tmp_path):
-    """A changed text or temperature keeps its old answers apart, so that no change of ours looks like the endpoint's."""
+    """A changed text or temperature keeps old answers apart: no change of ours looks like the endpoint's."""
     probe_endpoint(database, setting(), "assistant", WINDOW, now=NOW)
     probe_endpoint(database, setting("temperature = 0.5"), "assistant", WINDOW, now=NOW)
     (tmp_path / "probes.toml").write_text(PROMPTS.replace("about rain", "about snow"), "utf-8")
@@ -168,14 +172,14 @@ def test_a_bad_file_of_prompts_is_told_before_anything_is_sent(database, setting
 
 def test_the_schedule_fits_the_windows(setting):
     """A sentinel that is due between two windows would never be due."""
-    with pytest.raises(ConfigError, match=r"sentinel\.every_hours: expected a multiple of window_hours \(1\), got 1\.5"):
+    with pytest.raises(
+        ConfigError, match=r"sentinel\.every_hours: expected a multiple of window_hours \(1\), got 1\.5"
+    ):
         setting("every_hours = 1.5")
 
 
-def test_probes_reach_their_metrics_and_late_ones_make_the_window_due_again(
-    database, setting, server, jsonl, line
-):
-    """Three reference windows and two more; a changed answer moves the metric, and late probes mark the window dirty."""
+def test_probes_reach_their_metrics_and_late_ones_make_the_window_due_again(database, setting, server, jsonl, line):
+    """Of five windows the last is answered otherwise, which shows; late probes mark their window dirty."""
     jsonl([line(minute * 60, timestamp=f"2023-06-27T{5 + minute // 2:02}:{minute % 2:02}:00Z") for minute in range(10)])
     settings = setting(MONITORS)
     ingest_source(database, settings, "logs")
@@ -191,7 +195,9 @@ def test_probes_reach_their_metrics_and_late_ones_make_the_window_due_again(
                     (window.start, window.end, stage),
                 )
     for window in windows:
-        server.otherwise = answer("He", " went", " in.") if window != windows[-1] else answer("Never", " again", " that.")
+        server.otherwise = (
+            answer("He", " went", " in.") if window != windows[-1] else answer("Never", " again", " that.")
+        )
         if window != windows[3]:
             probe_endpoint(database, settings, "assistant", window, now=window.end)
     for window in windows:
@@ -206,7 +212,9 @@ def test_probes_reach_their_metrics_and_late_ones_make_the_window_due_again(
     server.otherwise = answer("He", " went", " in.")
     probe_endpoint(database, settings, "assistant", windows[3], now=windows[3].end)
     with database.transaction() as connection:
-        due = connection.exec_driver_sql("SELECT window_start, reason FROM llmmon.window_stage WHERE state = 'dirty'").all()
+        due = connection.exec_driver_sql(
+            "SELECT window_start, reason FROM llmmon.window_stage WHERE state = 'dirty'"
+        ).all()
     assert [tuple(row) for row in due] == [(windows[3].start, "probes came late")]
     measure(database, settings, "assistant", windows[3])
     assert measured(database, "answers")[windows[3]].value == 0.0
@@ -235,7 +243,9 @@ def test_the_verb_prints_what_a_day_costs(database, setting, tmp_path):
     ran = CliRunner().invoke(main, ["probe", "assistant", *arguments])
     assert ran.exit_code == 0, ran.output
     assert "4 probes: 4 answered, 0 failed, 0 before; 1,344 tokens and 0.3936 USD a day" in ran.output
-    (tmp_path / "llmmon.toml").write_text('[sources.logs]\nread = {type = "openai_jsonl", path = "x"}\n[deployments.a]\nsource = "logs"\n')
+    (tmp_path / "llmmon.toml").write_text(
+        '[sources.logs]\nread = {type = "openai_jsonl", path = "x"}\n[deployments.a]\nsource = "logs"\n'
+    )
     ran = CliRunner().invoke(main, ["probe", "a", *arguments])
     assert ran.exit_code == 2
     assert "no [deployments.a.sentinel]; docs/sentinel.md shows one" in ran.output

@@ -49,7 +49,7 @@ def test_mmd_is_the_hand_worked_one():
 
 
 def test_an_answer_past_its_end_agrees_with_others_that_ended():
-    """"a" and "a" agree at both places, "a" and "ab" at one of two: 1 + 1 - 2 x 1/2."""
+    """ "a" and "a" agree at both places, "a" and "ab" at one of two: 1 + 1 - 2 x 1/2."""
     found = mmd(window({"p": ["a", "a"], "q": ["a", "a"]}), window({"p": ["ab", "ab"], "q": ["ab", "ab"]}))
     assert found.value == pytest.approx(1.0)
     assert (found.low, found.high) == (None, None)
@@ -93,7 +93,9 @@ def test_a_failed_probe_stays_in_n_and_is_no_answer():
 
 def test_too_few_common_prompts_give_no_value():
     """Prompts that were asked otherwise before, or answered once only, do not count."""
-    found = mmd(window({"a": ["ab", "ab"], "b": ["xy"]}), window({"a": ["ab", "cd"], "b": ["xy", "xy"], "c": ["x", "y"]}))
+    found = mmd(
+        window({"a": ["ab", "ab"], "b": ["xy"]}), window({"a": ["ab", "cd"], "b": ["xy", "xy"], "c": ["x", "y"]})
+    )
     assert found.value is None
     assert found.reason.startswith("1 prompts were answered both now and in the reference windows")
     assert found.n == 3
