@@ -4,7 +4,8 @@ Sends the sentinel's few fixed prompts for the window to each deployment's endpo
 pool and queue `gpu`, and stores the answers with what they cost. Metrics compare them with those of the reference
 windows: a swapped, quantised or newly instructed model answers otherwise.
 
-A lane that cannot run fails its task after retries; its probes stay stored as failed, with the reason.
+A lane that cannot run fails its task after retries; its probes stay stored as failed, with the reason. Without a
+`[deployments.NAME.sentinel]` in the configuration nothing is scheduled.
 """
 
 from datetime import timedelta
@@ -20,7 +21,7 @@ lanes = ["endpoint", *(["reference"] if any(sentinel.reference for sentinel in s
 
 with DAG(
     dag_id="sentinel",
-    schedule=PartitionedAssetTimetable(assets=LOGGED),
+    schedule=PartitionedAssetTimetable(assets=LOGGED) if sentinels else None,
     start_date=START,
     catchup=False,
     max_active_runs=4,

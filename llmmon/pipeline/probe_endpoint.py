@@ -21,7 +21,7 @@ from llmmon.pipeline.probe_prompts import load_prompts
 from llmmon.store import audit
 from llmmon.store.coverage import GRID, lock_accounts
 from llmmon.store.database import Database
-from llmmon.store.probe import ProbeLane, StoredProbe, mark_measured, window_probes
+from llmmon.store.probe import ProbeLane, StoredProbe, mark_late, window_probes
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def probe_endpoint(
     """Send the probes of `window` that are not answered yet; what failed before is tried again.
 
     Probes are stored as they come. A failed one is stored with its reason and counts as sent. A window that was
-    measured before its probes came is marked to be measured again.
+    judged before its probes came is marked to be judged and measured again.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def probe_endpoint(
     with database.transaction() as connection:
         if counts["done"] + counts["failed"]:
             lock_accounts(connection, [deployment], shared=False)
-            mark_measured(connection, deployment, window)
+            mark_late(connection, deployment, window)
         asked = {(item.lane, item.variant, item.repeat) for items in plans.values() for item in items}
         stored = [p for p in window_probes(connection, deployment, window) if (p.lane, p.prompt, p.repeat) in asked]
         result = _result(counts, stored, every)

@@ -52,9 +52,9 @@ def keep_probes(connection: Connection, deployment: str, window: Window, answers
     execute(connection, "probe/keep", sorted(rows, key=lambda row: (row["lane"], row["prompt"], row["repeat"])))
 
 
-def mark_measured(connection: Connection, deployment: str, window: Window) -> bool:
-    """Mark a window that was measured already as dirty, and return whether it was."""
-    return execute(connection, "probe/mark_measured", _place(deployment, window)) > 0
+def mark_late(connection: Connection, deployment: str, window: Window) -> bool:
+    """Mark a window that was judged before its probes came as dirty, and return whether it was."""
+    return execute(connection, "probe/mark_dirty", _place(deployment, window)) > 0
 
 
 def _row(answer: ProbeAnswer) -> dict[str, Any]:

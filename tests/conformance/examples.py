@@ -47,7 +47,10 @@ PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("metrics", "impact_ratio"): {**_SCORED, "group": "age"},
     ("metrics", "demographic_parity_difference"): {**_SCORED, "group": "age"},
     ("metrics", "counterfactual_gap"): {**_SCORED, "lane": "reference"},
+    ("detectors", "bounded_mean"): {"burn_in": 24},
+    ("detectors", "predictive_two_sample"): {"burn_in": 24},
     ("detectors", "reference_change"): {"burn_in": 3},
+    ("detectors", "seasonal_change"): {"burn_in": 24},
     ("detectors", "slo_threshold"): {"limit": 1.0, "worse": "above"},
     ("channels", "slack_webhook"): {"connection": "slack"},
     ("channels", "email"): {"connection": "smtp", "to": ["on-call@example.com"]},
@@ -82,6 +85,9 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("metrics", "score_quantile"): {"quantile": 0.0},
     ("metrics", "impact_ratio"): {"min_group_size": 1},
     ("metrics", "demographic_parity_difference"): {"min_group_size": 1},
+    ("detectors", "bounded_mean"): {"high": -1.0},
+    ("detectors", "predictive_two_sample"): {"burn_in": 5},
+    ("detectors", "seasonal_change"): {"burn_in": 5},
     ("detectors", "slo_threshold"): {"worse": "sideways"},
 }
 ALL: Final = sorted((kind, name) for kind, registry in REGISTRIES.items() for name in registry.names())

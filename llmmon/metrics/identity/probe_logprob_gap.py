@@ -69,8 +69,6 @@ class ProbeLogprobGap:
         rows = probes_of(current, self.lane)
         if rows.empty:
             return Estimate.absent(why_none(current, self.lane))
-        if isinstance(reference, WindowData):  # until summaries are stored
-            reference = self.summarise(reference)
         if reference is None:
             return Estimate.absent("no reference windows", n=len(rows))
         now, before = _means(current, self.lane), reference["prompts"]

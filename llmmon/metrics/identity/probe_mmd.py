@@ -90,8 +90,6 @@ class ProbeMmd:
         rows = probes_of(current, self.lane)
         if rows.empty:
             return Estimate.absent(why_none(current, self.lane))
-        if isinstance(reference, WindowData):  # until summaries are stored
-            reference = self.summarise(reference)
         if reference is None:
             return Estimate.absent("no reference windows", n=len(rows))
         before = reference["prompts"]

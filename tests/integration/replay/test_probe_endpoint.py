@@ -213,7 +213,7 @@ def test_probes_reach_their_metrics_and_late_ones_make_the_window_due_again(data
     probe_endpoint(database, settings, "assistant", windows[3], now=windows[3].end)
     with database.transaction() as connection:
         due = connection.exec_driver_sql(
-            "SELECT window_start, reason FROM llmmon.window_stage WHERE state = 'dirty'"
+            "SELECT DISTINCT window_start, reason FROM llmmon.window_stage WHERE state = 'dirty'"
         ).all()
     assert [tuple(row) for row in due] == [(windows[3].start, "probes came late")]
     measure(database, settings, "assistant", windows[3])
