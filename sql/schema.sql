@@ -75,6 +75,7 @@ CREATE FUNCTION audit.seal(max_events bigint) RETURNS bigint
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
+  last   bigint;
   before bigint;
   after  bigint;
   level  integer := 1;
@@ -82,11 +83,10 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtext('audit.seal')) THEN
     RETURN NULL;
   END IF;
+  last := (SELECT max(event_id) FROM (SELECT event_id FROM audit.pending ORDER BY event_id LIMIT max_events) AS round);
   before := coalesce((SELECT max(seq) + 1 FROM audit.leaf), 0);
   WITH taken AS (
-    DELETE FROM audit.pending
-     WHERE event_id IN (SELECT event_id FROM audit.pending ORDER BY event_id LIMIT max_events)
-    RETURNING event_id
+    DELETE FROM audit.pending WHERE event_id <= last RETURNING event_id
   )
   INSERT INTO audit.leaf (seq, event_id, hash)
   SELECT before - 1 + row_number() OVER (ORDER BY event_id), event_id, audit.leaf_hash(recorded_us, body)
