@@ -75,6 +75,7 @@ CREATE FUNCTION audit.seal(max_events bigint) RETURNS bigint
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
+  last   bigint;
   before bigint;
   after  bigint;
   level  integer := 1;
@@ -82,11 +83,10 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtext('audit.seal')) THEN
     RETURN NULL;
   END IF;
+  last := (SELECT max(event_id) FROM (SELECT event_id FROM audit.pending ORDER BY event_id LIMIT max_events) AS round);
   before := coalesce((SELECT max(seq) + 1 FROM audit.leaf), 0);
   WITH taken AS (
-    DELETE FROM audit.pending
-     WHERE event_id IN (SELECT event_id FROM audit.pending ORDER BY event_id LIMIT max_events)
-    RETURNING event_id
+    DELETE FROM audit.pending WHERE event_id <= last RETURNING event_id
   )
   INSERT INTO audit.leaf (seq, event_id, hash)
   SELECT before - 1 + row_number() OVER (ORDER BY event_id), event_id, audit.leaf_hash(recorded_us, body)
@@ -1266,6 +1266,7 @@ CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoke
             COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'expired'::text)), (0)::numeric) AS n_expired,
             COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'pending'::text)), (0)::numeric) AS n_pending,
             sum(coverage.n) AS n_counted,
+            max(coverage.probability) FILTER (WHERE (coverage.state = 'sampled_out'::text)) AS sampling_probability,
             string_agg(DISTINCT NULLIF(coverage.reason, ''::text), '; '::text) AS reasons
            FROM llmmon.coverage
           GROUP BY coverage.deployment, coverage.window_start, coverage.stage
@@ -1284,15 +1285,16 @@ CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoke
     ((COALESCE(done.n_requests, known.n_known))::numeric - COALESCE(counted.n_counted, (0)::numeric)) AS n_unaccounted,
     ((done.state IS NOT NULL) AND ((done.n_requests)::numeric = COALESCE(counted.n_counted, (0)::numeric))) AS closes,
     COALESCE(done.reason, counted.reasons) AS reason,
-    done.finished_at
+    done.finished_at,
+    counted.sampling_probability
    FROM (((known
      CROSS JOIN ( VALUES (1,'ingest'::text), (2,'sample'::text), (3,'replay'::text), (4,'score'::text), (5,'measure'::text), (6,'detect'::text)) stages("position", stage))
      LEFT JOIN llmmon.window_stage done ON (((done.deployment = known.deployment) AND (done.window_start = known.window_start) AND (done.stage = stages.stage))))
      LEFT JOIN counted ON (((counted.deployment = known.deployment) AND (counted.window_start = known.window_start) AND (counted.stage = stages.stage))))
   ORDER BY known.deployment, known.window_start, stages."position";
 
-COMMENT ON VIEW compliance.what_ran_and_what_was_not_looked_at IS 'What ran and what was not looked at: per window and stage, how many requests were done, sampled out, failed, given up or left, and whether that adds up. Duties: AI Act Art. 12 (traceability), 26(5) (monitoring by deployers), 72 (post-market monitoring); ISO/IEC 42001 9.1; NIST AI RMF MEASURE 2.4.
-sha256 691a2ed987f8290d117a912f6ac6b4bf82668836217de6c1b69c59809525c260';
+COMMENT ON VIEW compliance.what_ran_and_what_was_not_looked_at IS 'What ran and what was not looked at: per window and stage, how many requests were done, sampled out (and with which probability each was drawn), failed, given up or left, and whether that adds up. Duties: AI Act Art. 12 (traceability), 26(5) (monitoring by deployers), 72 (post-market monitoring); ISO/IEC 42001 9.1; NIST AI RMF MEASURE 2.4.
+sha256 bd90fd2a8f09cc3e95699217d26a966340e4915571453304fe45e2562823bc13';
 
 CREATE VIEW compliance.who_did_what WITH (security_invoker='true') AS
  SELECT event_id,
