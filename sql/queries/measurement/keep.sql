@@ -15,7 +15,7 @@ WITH latest AS (
 ), completed AS (
   UPDATE llmmon.measurement AS provisional
      SET value = %(value)s, low = %(low)s, high = %(high)s, n = %(n)s, unit = %(unit)s, reason = %(reason)s,
-         detail = %(detail)s, provenance_id = %(provenance_id)s, measured_at = clock_timestamp()
+         detail = %(detail)s, provenance_id = %(provenance_id)s, measured_at = clock_timestamp(), change_id = DEFAULT
     FROM latest
    WHERE provisional.measurement_id = latest.measurement_id
      AND latest.detail -> 'provisional' IS NOT NULL
