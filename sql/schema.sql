@@ -1010,6 +1010,7 @@ CREATE TABLE llmmon.measurement (
     provenance_id bigint NOT NULL,
     measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     reference_summary_id bigint,
+    change_id bigint NOT NULL,
     CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
     CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
     CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
@@ -1020,6 +1021,8 @@ CREATE TABLE llmmon.measurement (
 COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
 
 COMMENT ON COLUMN llmmon.measurement.reference_summary_id IS 'What the window was compared with; NULL where the metric needs no reference, and for a reference window, which is compared with the others.';
+
+COMMENT ON COLUMN llmmon.measurement.change_id IS 'Grows with every version, and when a provisional one is completed in place.';
 
 CREATE TABLE llmmon.report (
     report_id bigint NOT NULL,
@@ -1242,11 +1245,14 @@ CREATE TABLE llmmon.window_stage (
     reason text,
     n_requests bigint NOT NULL,
     finished_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    change_id bigint NOT NULL,
     CONSTRAINT window_stage_stage_check CHECK ((stage = ANY (ARRAY['ingest'::text, 'sample'::text, 'replay'::text, 'score'::text, 'measure'::text, 'detect'::text]))),
     CONSTRAINT window_stage_state_check CHECK ((state = ANY (ARRAY['done'::text, 'failed'::text, 'expired'::text, 'dirty'::text])))
 );
 
 COMMENT ON TABLE llmmon.window_stage IS 'Which windows each stage has finished; dirty: rows came late, to be done again.';
+
+COMMENT ON COLUMN llmmon.window_stage.change_id IS 'Grows whenever the stage finishes or gives up the window.';
 
 CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoker='true') AS
  WITH known AS (
@@ -1355,8 +1361,30 @@ ALTER TABLE llmmon.delivery ALTER COLUMN delivery_id ADD GENERATED ALWAYS AS IDE
     CACHE 1
 );
 
+CREATE TABLE llmmon.detection (
+    deployment text NOT NULL,
+    first_start timestamp with time zone NOT NULL,
+    judged_until timestamp with time zone NOT NULL,
+    measurement_change_id bigint NOT NULL,
+    stage_change_id bigint NOT NULL,
+    rules jsonb NOT NULL
+);
+
+COMMENT ON TABLE llmmon.detection IS 'How far a deployment is judged, which changes of its past were seen, and by which rules.';
+
+COMMENT ON COLUMN llmmon.detection.rules IS 'Window length, alpha, and per monitor the digest of its detector, parameters, smallest effect and code version.';
+
 ALTER TABLE llmmon.ingest_batch ALTER COLUMN batch_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.ingest_batch_batch_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.measurement ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.measurement_change_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1549,10 +1577,17 @@ CREATE TABLE llmmon.stream_state (
     e_value double precision,
     reason text,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    first_window_start timestamp with time zone,
+    restarts timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    memory json DEFAULT '[]'::json NOT NULL,
     CONSTRAINT stream_state_state_check CHECK ((state = ANY (ARRAY['learning'::text, 'watching'::text, 'alarmed'::text])))
 );
 
 COMMENT ON COLUMN llmmon.stream_state.window_start IS 'Last window that the detector has seen.';
+
+COMMENT ON COLUMN llmmon.stream_state.restarts IS 'Windows after which the stream learns anew, because its alert was resolved.';
+
+COMMENT ON COLUMN llmmon.stream_state.memory IS 'Where the stream stood after a few windows, newest last: what its detector remembers (json, not jsonb, keeps numbers to the bit).';
 
 ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.subject_erasure_erasure_id_seq
@@ -1565,6 +1600,15 @@ ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS 
 
 ALTER TABLE llmmon.subject_key ALTER COLUMN key_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.subject_key_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.window_stage ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.window_stage_change_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1626,6 +1670,9 @@ ALTER TABLE ONLY llmmon.delivery_attempt
 
 ALTER TABLE ONLY llmmon.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (delivery_id);
+
+ALTER TABLE ONLY llmmon.detection
+    ADD CONSTRAINT detection_pkey PRIMARY KEY (deployment);
 
 ALTER TABLE ONLY llmmon.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (deployment, monitor, segment, window_start);
@@ -1721,7 +1768,13 @@ CREATE UNIQUE INDEX a_source_has_one_unresolved_alert ON llmmon.alert USING btre
 
 CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
 
+CREATE INDEX evidence_by_window ON llmmon.evidence USING btree (deployment, window_start);
+
 CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
+
+CREATE INDEX measurement_by_change ON llmmon.measurement USING btree (deployment, change_id);
+
+CREATE INDEX measurement_by_window ON llmmon.measurement USING btree (deployment, window_start);
 
 CREATE INDEX quarantine_by_batch ON llmmon.quarantine USING btree (batch_id);
 
@@ -1734,6 +1787,10 @@ CREATE INDEX response_by_deployment_and_window ON llmmon.response USING btree (d
 CREATE INDEX score_by_deployment_and_window ON llmmon.score USING btree (deployment, window_start);
 
 CREATE INDEX subject_erasure_by_subject ON llmmon.subject_erasure USING btree (user_ref);
+
+CREATE INDEX window_measured_by_change ON llmmon.window_stage USING btree (deployment, change_id) WHERE (stage = 'measure'::text);
+
+CREATE INDEX window_not_measured ON llmmon.window_stage USING btree (deployment, window_start) WHERE ((stage = 'measure'::text) AND (state <> ALL (ARRAY['done'::text, 'expired'::text])));
 
 CREATE TRIGGER append_only_rows BEFORE DELETE OR UPDATE ON audit.anchor FOR EACH ROW EXECUTE FUNCTION audit.refuse_change();
 
@@ -1927,7 +1984,7 @@ GRANT SELECT ON TABLE llmmon.alarm_budget TO llmmon_analyst;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.alert TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.alert TO llmmon_analyst;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.evidence TO llmmon_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.evidence TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.evidence TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.alarm_budget_ledger TO llmmon_auditor;
@@ -2220,6 +2277,9 @@ GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_writer;
 GRANT SELECT,INSERT ON TABLE llmmon.delivery_attempt TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.delivery_attempt TO llmmon_analyst;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.detection TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.detection TO llmmon_analyst;
+
 GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
 
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
@@ -2253,7 +2313,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_cursor TO llmmon_writer;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_hour TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.source_hour TO llmmon_analyst;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.stream_state TO llmmon_analyst;
 
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_writer;
