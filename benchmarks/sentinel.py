@@ -27,8 +27,8 @@ from tests.windows import START, make_window
 
 SUMMARY = "changed endpoints told from noise by probes: MMD of answers, first-token log-probabilities, simple rules"
 ALPHA = 0.05
-REFERENCE, QUIET, CHANGED = 24, 24, 48
-"""Windows that are learnt from, that pass before the change, and in which it may be detected."""
+REFERENCE, BEFORE = 24, 24
+"""Windows that are learnt from, and that are watched before the change."""
 USD_PER_MILLION = {"input": 0.15, "output": 0.60}
 _MIN_EFFECTS = {"probe_mmd": 0.01, "probe_logprob_gap": 0.005, "mean length, same detector": 0.0}
 _THREE_SIGMA = ("mean length, 3 sigma", "exact match at temperature 0")
@@ -41,7 +41,13 @@ Drawn = tuple[WindowData, Mapping[str, str]]
 
 
 def run(
-    runs: int = 30, quiet: int = 120, pool: int = 150, samples: int = 4, tokens: int = 12, logprob_noise: float = 0.02
+    runs: int = 30,
+    quiet: int = 120,
+    changed: int = 48,
+    pool: int = 150,
+    samples: int = 4,
+    tokens: int = 12,
+    logprob_noise: float = 0.02,
 ) -> Result:
     """Detect each change with each rule, and count false alarms where nothing changes.
 
@@ -50,7 +56,9 @@ def run(
     runs : int
         Streams for each change, and streams without one.
     quiet : int
-        Windows that each stream without a change is watched for.
+        Windows that each stream without a change is watched for, at least 24.
+    changed : int
+        Windows in which a change may be detected.
     pool : int
         Answers of each model to each prompt, from which windows are drawn.
     samples, tokens : int
@@ -75,13 +83,13 @@ def run(
         whole = streams.over(before)
         for way in false:
             false[way] += _alarm(way, whole, after=REFERENCE) is not None
-        start = {way: values[: REFERENCE + QUIET] for way, values in whole.items()}
+        start = {way: values[: REFERENCE + BEFORE] for way, values in whole.items()}
         for change in CHANGES:
-            after = [draw.window(pools[change], REFERENCE + QUIET + index) for index in range(CHANGED)]
+            after = [draw.window(pools[change], REFERENCE + BEFORE + index) for index in range(changed)]
             rest = streams.over(after)
             joined = {way: [*values, *rest[way]] for way, values in start.items()}
             for way in false:
-                at = _alarm(way, joined, after=REFERENCE + QUIET)
+                at = _alarm(way, joined, after=REFERENCE + BEFORE)
                 found.setdefault((change, way), []).append(at)
     per_window = pools["none"].n_prompts * samples
     rows = [
@@ -99,7 +107,9 @@ def run(
     settings_told = {
         "runs": runs,
         "probes_per_window": per_window,
+        "quiet_windows": quiet,
         "reference_windows": REFERENCE,
+        "windows_changed": changed,
         "alpha": ALPHA,
         "pool": pool,
         "logprob_noise": logprob_noise,

@@ -75,6 +75,7 @@ CREATE FUNCTION audit.seal(max_events bigint) RETURNS bigint
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
+  last   bigint;
   before bigint;
   after  bigint;
   level  integer := 1;
@@ -82,11 +83,10 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtext('audit.seal')) THEN
     RETURN NULL;
   END IF;
+  last := (SELECT max(event_id) FROM (SELECT event_id FROM audit.pending ORDER BY event_id LIMIT max_events) AS round);
   before := coalesce((SELECT max(seq) + 1 FROM audit.leaf), 0);
   WITH taken AS (
-    DELETE FROM audit.pending
-     WHERE event_id IN (SELECT event_id FROM audit.pending ORDER BY event_id LIMIT max_events)
-    RETURNING event_id
+    DELETE FROM audit.pending WHERE event_id <= last RETURNING event_id
   )
   INSERT INTO audit.leaf (seq, event_id, hash)
   SELECT before - 1 + row_number() OVER (ORDER BY event_id), event_id, audit.leaf_hash(recorded_us, body)
@@ -627,6 +627,7 @@ CREATE TABLE llmmon.measurement (
     provenance_id bigint NOT NULL,
     measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     reference_summary_id bigint,
+    change_id bigint NOT NULL,
     CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
     CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
     CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
@@ -637,6 +638,8 @@ CREATE TABLE llmmon.measurement (
 COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
 
 COMMENT ON COLUMN llmmon.measurement.reference_summary_id IS 'What the window was compared with; NULL where the metric needs no reference, and for a reference window, which is compared with the others.';
+
+COMMENT ON COLUMN llmmon.measurement.change_id IS 'Grows with every version, and when a provisional one is completed in place.';
 
 CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
  SELECT DISTINCT ON (deployment, monitor, segment, window_start) measurement_id,
@@ -1369,11 +1372,14 @@ CREATE TABLE llmmon.window_stage (
     reason text,
     n_requests bigint NOT NULL,
     finished_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    change_id bigint NOT NULL,
     CONSTRAINT window_stage_stage_check CHECK ((stage = ANY (ARRAY['ingest'::text, 'sample'::text, 'replay'::text, 'score'::text, 'measure'::text, 'detect'::text]))),
     CONSTRAINT window_stage_state_check CHECK ((state = ANY (ARRAY['done'::text, 'failed'::text, 'expired'::text, 'dirty'::text])))
 );
 
 COMMENT ON TABLE llmmon.window_stage IS 'Which windows each stage has finished; dirty: rows came late, to be done again.';
+
+COMMENT ON COLUMN llmmon.window_stage.change_id IS 'Grows whenever the stage finishes or gives up the window.';
 
 CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoker='true') AS
  WITH known AS (
@@ -1393,6 +1399,7 @@ CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoke
             COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'expired'::text)), (0)::numeric) AS n_expired,
             COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'pending'::text)), (0)::numeric) AS n_pending,
             sum(coverage.n) AS n_counted,
+            max(coverage.probability) FILTER (WHERE (coverage.state = 'sampled_out'::text)) AS sampling_probability,
             string_agg(DISTINCT NULLIF(coverage.reason, ''::text), '; '::text) AS reasons
            FROM llmmon.coverage
           GROUP BY coverage.deployment, coverage.window_start, coverage.stage
@@ -1411,15 +1418,16 @@ CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoke
     ((COALESCE(done.n_requests, known.n_known))::numeric - COALESCE(counted.n_counted, (0)::numeric)) AS n_unaccounted,
     ((done.state IS NOT NULL) AND ((done.n_requests)::numeric = COALESCE(counted.n_counted, (0)::numeric))) AS closes,
     COALESCE(done.reason, counted.reasons) AS reason,
-    done.finished_at
+    done.finished_at,
+    counted.sampling_probability
    FROM (((known
      CROSS JOIN ( VALUES (1,'ingest'::text), (2,'sample'::text), (3,'replay'::text), (4,'score'::text), (5,'measure'::text), (6,'detect'::text)) stages("position", stage))
      LEFT JOIN llmmon.window_stage done ON (((done.deployment = known.deployment) AND (done.window_start = known.window_start) AND (done.stage = stages.stage))))
      LEFT JOIN counted ON (((counted.deployment = known.deployment) AND (counted.window_start = known.window_start) AND (counted.stage = stages.stage))))
   ORDER BY known.deployment, known.window_start, stages."position";
 
-COMMENT ON VIEW compliance.what_ran_and_what_was_not_looked_at IS 'What ran and what was not looked at: per window and stage, how many requests were done, sampled out, failed, given up or left, and whether that adds up. Duties: AI Act Art. 12 (traceability), 26(5) (monitoring by deployers), 72 (post-market monitoring); ISO/IEC 42001 9.1; NIST AI RMF MEASURE 2.4.
-sha256 691a2ed987f8290d117a912f6ac6b4bf82668836217de6c1b69c59809525c260';
+COMMENT ON VIEW compliance.what_ran_and_what_was_not_looked_at IS 'What ran and what was not looked at: per window and stage, how many requests were done, sampled out (and with which probability each was drawn), failed, given up or left, and whether that adds up. Duties: AI Act Art. 12 (traceability), 26(5) (monitoring by deployers), 72 (post-market monitoring); ISO/IEC 42001 9.1; NIST AI RMF MEASURE 2.4.
+sha256 bd90fd2a8f09cc3e95699217d26a966340e4915571453304fe45e2562823bc13';
 
 CREATE VIEW compliance.who_did_what WITH (security_invoker='true') AS
  SELECT event_id,
@@ -1480,8 +1488,30 @@ ALTER TABLE llmmon.delivery ALTER COLUMN delivery_id ADD GENERATED ALWAYS AS IDE
     CACHE 1
 );
 
+CREATE TABLE llmmon.detection (
+    deployment text NOT NULL,
+    first_start timestamp with time zone NOT NULL,
+    judged_until timestamp with time zone NOT NULL,
+    measurement_change_id bigint NOT NULL,
+    stage_change_id bigint NOT NULL,
+    rules jsonb NOT NULL
+);
+
+COMMENT ON TABLE llmmon.detection IS 'How far a deployment is judged, which changes of its past were seen, and by which rules.';
+
+COMMENT ON COLUMN llmmon.detection.rules IS 'Window length, alpha, and per monitor the digest of its detector, parameters, smallest effect and code version.';
+
 ALTER TABLE llmmon.ingest_batch ALTER COLUMN batch_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.ingest_batch_batch_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.measurement ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.measurement_change_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1653,10 +1683,17 @@ CREATE TABLE llmmon.stream_state (
     e_value double precision,
     reason text,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    first_window_start timestamp with time zone,
+    restarts timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    memory json DEFAULT '[]'::json NOT NULL,
     CONSTRAINT stream_state_state_check CHECK ((state = ANY (ARRAY['learning'::text, 'watching'::text, 'alarmed'::text])))
 );
 
 COMMENT ON COLUMN llmmon.stream_state.window_start IS 'Last window that the detector has seen.';
+
+COMMENT ON COLUMN llmmon.stream_state.restarts IS 'Windows after which the stream learns anew, because its alert was resolved.';
+
+COMMENT ON COLUMN llmmon.stream_state.memory IS 'Where the stream stood after a few windows, newest last: what its detector remembers (json, not jsonb, keeps numbers to the bit).';
 
 ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.subject_erasure_erasure_id_seq
@@ -1669,6 +1706,15 @@ ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS 
 
 ALTER TABLE llmmon.subject_key ALTER COLUMN key_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.subject_key_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.window_stage ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.window_stage_change_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1730,6 +1776,9 @@ ALTER TABLE ONLY llmmon.delivery_attempt
 
 ALTER TABLE ONLY llmmon.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (delivery_id);
+
+ALTER TABLE ONLY llmmon.detection
+    ADD CONSTRAINT detection_pkey PRIMARY KEY (deployment);
 
 ALTER TABLE ONLY llmmon.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (deployment, monitor, segment, window_start);
@@ -1828,7 +1877,13 @@ CREATE UNIQUE INDEX a_source_has_one_unresolved_alert ON llmmon.alert USING btre
 
 CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
 
+CREATE INDEX evidence_by_window ON llmmon.evidence USING btree (deployment, window_start);
+
 CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
+
+CREATE INDEX measurement_by_change ON llmmon.measurement USING btree (deployment, change_id);
+
+CREATE INDEX measurement_by_window ON llmmon.measurement USING btree (deployment, window_start);
 
 CREATE INDEX quarantine_by_batch ON llmmon.quarantine USING btree (batch_id);
 
@@ -1841,6 +1896,10 @@ CREATE INDEX response_by_deployment_and_window ON llmmon.response USING btree (d
 CREATE INDEX score_by_deployment_and_window ON llmmon.score USING btree (deployment, window_start);
 
 CREATE INDEX subject_erasure_by_subject ON llmmon.subject_erasure USING btree (user_ref);
+
+CREATE INDEX window_measured_by_change ON llmmon.window_stage USING btree (deployment, change_id) WHERE (stage = 'measure'::text);
+
+CREATE INDEX window_not_measured ON llmmon.window_stage USING btree (deployment, window_start) WHERE ((stage = 'measure'::text) AND (state <> ALL (ARRAY['done'::text, 'expired'::text])));
 
 CREATE TRIGGER append_only_rows BEFORE DELETE OR UPDATE ON audit.anchor FOR EACH ROW EXECUTE FUNCTION audit.refuse_change();
 
@@ -2037,7 +2096,7 @@ GRANT SELECT ON TABLE llmmon.alarm_budget TO llmmon_analyst;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.alert TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.alert TO llmmon_analyst;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.evidence TO llmmon_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.evidence TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.evidence TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.alarm_budget_ledger TO llmmon_auditor;
@@ -2372,6 +2431,9 @@ GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_writer;
 GRANT SELECT,INSERT ON TABLE llmmon.delivery_attempt TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.delivery_attempt TO llmmon_analyst;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.detection TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.detection TO llmmon_analyst;
+
 GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
 
 GRANT SELECT,INSERT ON TABLE llmmon.reference_summary TO llmmon_writer;
@@ -2402,7 +2464,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_cursor TO llmmon_writer;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_hour TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.source_hour TO llmmon_analyst;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.stream_state TO llmmon_analyst;
 
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_writer;

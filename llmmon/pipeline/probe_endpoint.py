@@ -121,14 +121,14 @@ def probe_endpoint(
             counts.update(runs[lane].counts)
             problems += [problem] if problem is not None else []
     with database.transaction() as connection:
-        if counts["done"] + counts["failed"]:
-            lock_accounts(connection, [deployment], shared=False)
-            mark_late(connection, deployment, window)
+        lock_accounts(connection, [deployment], shared=False)
         asked = {(item.lane, item.variant, item.repeat) for items in plans.values() for item in items}
         stored = [p for p in window_probes(connection, deployment, window) if (p.lane, p.prompt, p.repeat) in asked]
         result = _result(counts, stored, every)
-        subject = f"deployment {deployment} window {window.key}"
-        audit.append(connection, body("endpoint.probed", subject, asdict(result), config_digest=config.digest))
+        if counts["done"] + counts["failed"]:
+            mark_late(connection, deployment, window)
+            subject = f"deployment {deployment} window {window.key}"
+            audit.append(connection, body("endpoint.probed", subject, asdict(result), config_digest=config.digest))
     if problems:
         raise type(problems[0])("; ".join(map(str, problems))) from problems[0]
     return result
