@@ -1010,6 +1010,7 @@ CREATE TABLE llmmon.measurement (
     provenance_id bigint NOT NULL,
     measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     reference_summary_id bigint,
+    change_id bigint NOT NULL,
     CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
     CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
     CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
@@ -1020,6 +1021,8 @@ CREATE TABLE llmmon.measurement (
 COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
 
 COMMENT ON COLUMN llmmon.measurement.reference_summary_id IS 'What the window was compared with; NULL where the metric needs no reference, and for a reference window, which is compared with the others.';
+
+COMMENT ON COLUMN llmmon.measurement.change_id IS 'Grows with every version, and when a provisional one is completed in place.';
 
 CREATE TABLE llmmon.report (
     report_id bigint NOT NULL,
@@ -1242,11 +1245,14 @@ CREATE TABLE llmmon.window_stage (
     reason text,
     n_requests bigint NOT NULL,
     finished_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    change_id bigint NOT NULL,
     CONSTRAINT window_stage_stage_check CHECK ((stage = ANY (ARRAY['ingest'::text, 'sample'::text, 'replay'::text, 'score'::text, 'measure'::text, 'detect'::text]))),
     CONSTRAINT window_stage_state_check CHECK ((state = ANY (ARRAY['done'::text, 'failed'::text, 'expired'::text, 'dirty'::text])))
 );
 
 COMMENT ON TABLE llmmon.window_stage IS 'Which windows each stage has finished; dirty: rows came late, to be done again.';
+
+COMMENT ON COLUMN llmmon.window_stage.change_id IS 'Grows whenever the stage finishes or gives up the window.';
 
 CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoker='true') AS
  WITH known AS (
@@ -1327,6 +1333,76 @@ ALTER TABLE llmmon.alert_event ALTER COLUMN alert_event_id ADD GENERATED ALWAYS 
     CACHE 1
 );
 
+CREATE TABLE llmmon.certification (
+    certification_id bigint NOT NULL,
+    deployment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    n_windows integer NOT NULL,
+    n_missing_windows integer NOT NULL,
+    window_hours double precision NOT NULL,
+    alpha double precision NOT NULL,
+    n_watched integer NOT NULL,
+    n_runs integer NOT NULL,
+    provenance_id bigint NOT NULL,
+    certified_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT certification_n_missing_windows_check CHECK ((n_missing_windows >= 0)),
+    CONSTRAINT certification_n_runs_check CHECK ((n_runs >= 0)),
+    CONSTRAINT certification_n_watched_check CHECK ((n_watched > 0)),
+    CONSTRAINT certification_n_windows_check CHECK ((n_windows >= 0))
+);
+
+COMMENT ON TABLE llmmon.certification IS 'One run of llmmon certify: which windows were copied, and how often a fault was planted in them. Nothing was planted in the tables themselves.';
+
+COMMENT ON COLUMN llmmon.certification.n_windows IS 'Quiet windows that were copied: those of the longest stretch that no alert lies in.';
+
+COMMENT ON COLUMN llmmon.certification.n_missing_windows IS 'Quiet windows that are missing before anything can be told; 0 where results were had.';
+
+COMMENT ON COLUMN llmmon.certification.n_watched IS 'Windows that a fault was watched for.';
+
+COMMENT ON COLUMN llmmon.certification.n_runs IS 'How often each fault and size was planted.';
+
+ALTER TABLE llmmon.certification ALTER COLUMN certification_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.certification_certification_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE llmmon.certification_result (
+    certification_id bigint NOT NULL,
+    monitor text NOT NULL,
+    fault text NOT NULL,
+    size double precision NOT NULL,
+    size_unit text NOT NULL,
+    n_runs integer NOT NULL,
+    n_detected integer NOT NULL,
+    share_detected double precision,
+    low double precision,
+    high double precision,
+    median_delay_windows double precision,
+    min_effect double precision,
+    unit text,
+    reason text,
+    CONSTRAINT absent_has_a_reason CHECK ((num_nonnulls(share_detected, reason) >= 1)),
+    CONSTRAINT certification_result_check CHECK (((n_detected >= 0) AND (n_detected <= n_runs))),
+    CONSTRAINT certification_result_n_runs_check CHECK ((n_runs >= 0))
+);
+
+COMMENT ON TABLE llmmon.certification_result IS 'How often each monitor noticed each fault and size, and how soon.';
+
+COMMENT ON COLUMN llmmon.certification_result.monitor IS '* for the deployment: at least one monitor noticed.';
+
+COMMENT ON COLUMN llmmon.certification_result.fault IS 'none: nothing was planted, and what was noticed is a false alarm.';
+
+COMMENT ON COLUMN llmmon.certification_result.median_delay_windows IS 'Over the runs that noticed; 1 when the first window with the fault alarmed.';
+
+COMMENT ON COLUMN llmmon.certification_result.min_effect IS 'Smallest change the monitor is told to alarm for, in unit.';
+
+COMMENT ON COLUMN llmmon.certification_result.reason IS 'Why there is no share, or why nothing can be noticed.';
+
 CREATE TABLE llmmon.delivery_attempt (
     delivery_attempt_id bigint NOT NULL,
     delivery_id bigint NOT NULL,
@@ -1353,8 +1429,30 @@ ALTER TABLE llmmon.delivery ALTER COLUMN delivery_id ADD GENERATED ALWAYS AS IDE
     CACHE 1
 );
 
+CREATE TABLE llmmon.detection (
+    deployment text NOT NULL,
+    first_start timestamp with time zone NOT NULL,
+    judged_until timestamp with time zone NOT NULL,
+    measurement_change_id bigint NOT NULL,
+    stage_change_id bigint NOT NULL,
+    rules jsonb NOT NULL
+);
+
+COMMENT ON TABLE llmmon.detection IS 'How far a deployment is judged, which changes of its past were seen, and by which rules.';
+
+COMMENT ON COLUMN llmmon.detection.rules IS 'Window length, alpha, and per monitor the digest of its detector, parameters, smallest effect and code version.';
+
 ALTER TABLE llmmon.ingest_batch ALTER COLUMN batch_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.ingest_batch_batch_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.measurement ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.measurement_change_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1547,10 +1645,17 @@ CREATE TABLE llmmon.stream_state (
     e_value double precision,
     reason text,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    first_window_start timestamp with time zone,
+    restarts timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    memory json DEFAULT '[]'::json NOT NULL,
     CONSTRAINT stream_state_state_check CHECK ((state = ANY (ARRAY['learning'::text, 'watching'::text, 'alarmed'::text])))
 );
 
 COMMENT ON COLUMN llmmon.stream_state.window_start IS 'Last window that the detector has seen.';
+
+COMMENT ON COLUMN llmmon.stream_state.restarts IS 'Windows after which the stream learns anew, because its alert was resolved.';
+
+COMMENT ON COLUMN llmmon.stream_state.memory IS 'Where the stream stood after a few windows, newest last: what its detector remembers (json, not jsonb, keeps numbers to the bit).';
 
 ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.subject_erasure_erasure_id_seq
@@ -1563,6 +1668,15 @@ ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS 
 
 ALTER TABLE llmmon.subject_key ALTER COLUMN key_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.subject_key_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.window_stage ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.window_stage_change_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1616,6 +1730,12 @@ ALTER TABLE ONLY llmmon.delivery
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT an_episode_alerts_once UNIQUE (dedupe_key);
 
+ALTER TABLE ONLY llmmon.certification
+    ADD CONSTRAINT certification_pkey PRIMARY KEY (certification_id);
+
+ALTER TABLE ONLY llmmon.certification_result
+    ADD CONSTRAINT certification_result_pkey PRIMARY KEY (certification_id, monitor, fault, size);
+
 ALTER TABLE ONLY llmmon.coverage
     ADD CONSTRAINT coverage_pkey PRIMARY KEY (deployment, window_start, stage, state, reason);
 
@@ -1624,6 +1744,9 @@ ALTER TABLE ONLY llmmon.delivery_attempt
 
 ALTER TABLE ONLY llmmon.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (delivery_id);
+
+ALTER TABLE ONLY llmmon.detection
+    ADD CONSTRAINT detection_pkey PRIMARY KEY (deployment);
 
 ALTER TABLE ONLY llmmon.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (deployment, monitor, segment, window_start);
@@ -1717,9 +1840,17 @@ ALTER TABLE ONLY public.llmmon_alembic_version
 
 CREATE UNIQUE INDEX a_source_has_one_unresolved_alert ON llmmon.alert USING btree (source) WHERE ((state <> 'resolved'::text) AND (source IS NOT NULL));
 
+CREATE INDEX certification_by_deployment ON llmmon.certification USING btree (deployment, certification_id);
+
 CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
 
+CREATE INDEX evidence_by_window ON llmmon.evidence USING btree (deployment, window_start);
+
 CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
+
+CREATE INDEX measurement_by_change ON llmmon.measurement USING btree (deployment, change_id);
+
+CREATE INDEX measurement_by_window ON llmmon.measurement USING btree (deployment, window_start);
 
 CREATE INDEX quarantine_by_batch ON llmmon.quarantine USING btree (batch_id);
 
@@ -1732,6 +1863,10 @@ CREATE INDEX response_by_deployment_and_window ON llmmon.response USING btree (d
 CREATE INDEX score_by_deployment_and_window ON llmmon.score USING btree (deployment, window_start);
 
 CREATE INDEX subject_erasure_by_subject ON llmmon.subject_erasure USING btree (user_ref);
+
+CREATE INDEX window_measured_by_change ON llmmon.window_stage USING btree (deployment, change_id) WHERE (stage = 'measure'::text);
+
+CREATE INDEX window_not_measured ON llmmon.window_stage USING btree (deployment, window_start) WHERE ((stage = 'measure'::text) AND (state <> ALL (ARRAY['done'::text, 'expired'::text])));
 
 CREATE TRIGGER append_only_rows BEFORE DELETE OR UPDATE ON audit.anchor FOR EACH ROW EXECUTE FUNCTION audit.refuse_change();
 
@@ -1785,6 +1920,12 @@ ALTER TABLE ONLY llmmon.alert
 
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT alert_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.certification
+    ADD CONSTRAINT certification_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.certification_result
+    ADD CONSTRAINT certification_result_certification_id_fkey FOREIGN KEY (certification_id) REFERENCES llmmon.certification(certification_id);
 
 ALTER TABLE ONLY llmmon.delivery
     ADD CONSTRAINT delivery_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES llmmon.alert(alert_id);
@@ -1925,7 +2066,7 @@ GRANT SELECT ON TABLE llmmon.alarm_budget TO llmmon_analyst;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.alert TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.alert TO llmmon_analyst;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.evidence TO llmmon_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.evidence TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.evidence TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.alarm_budget_ledger TO llmmon_auditor;
@@ -2215,8 +2356,17 @@ GRANT SELECT ON TABLE compliance.what_ran_and_what_was_not_looked_at TO llmmon_w
 GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_writer;
 
+GRANT SELECT,INSERT ON TABLE llmmon.certification TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.certification TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.certification_result TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.certification_result TO llmmon_analyst;
+
 GRANT SELECT,INSERT ON TABLE llmmon.delivery_attempt TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.delivery_attempt TO llmmon_analyst;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.detection TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.detection TO llmmon_analyst;
 
 GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
 
@@ -2251,7 +2401,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_cursor TO llmmon_writer;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_hour TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.source_hour TO llmmon_analyst;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.stream_state TO llmmon_analyst;
 
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_writer;

@@ -105,7 +105,7 @@ class MonitorConfig(Record):
 
     metric: PluginConfig
     segments: tuple[str, ...] = ()
-    detector: PluginConfig = PluginConfig(type="reference_change")
+    detector: PluginConfig | None = None
     min_effect: float = Field(ge=0)
     severity: Severity = "warning"
     channels: tuple[Name, ...] | None = None

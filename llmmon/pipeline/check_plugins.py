@@ -6,7 +6,7 @@ from llmmon.backends.base import backends
 from llmmon.channels.base import channels
 from llmmon.config import Config
 from llmmon.metrics.base import metrics
-from llmmon.pipeline.detect import detector_of
+from llmmon.pipeline.watches import detector_of
 from llmmon.scorers.base import scorers
 from llmmon.sources.base import sources
 from llmmon.variants.base import variants
@@ -38,4 +38,4 @@ def check_plugins(config: Config) -> None:
         for monitor_name, monitor in deployment.monitors.items():
             where = f"{here}.monitors.{monitor_name}"
             monitor.metric.create(metrics, where=f"{where}.metric")
-            detector_of(deployment, monitor, where=where)
+            detector_of(deployment, monitor, length=config.window_length, where=where)
