@@ -96,20 +96,9 @@ class ReferenceChange:
         if value is None:
             reason = f"no value: {measurement.estimate.reason}"
             return state, Evidence(**common, e_value=None, relevant=False, reason=reason)
-<<<<<<< HEAD
-        state = {
-            "windows": [*state["windows"], measurement.window.key],
-            "values": [*state["values"], value],
-            "variances": [*state["variances"], squared_error(measurement)],
-        }
-        k = len(state["values"])
-        if k <= self.burn_in:
-            reason = f"learning: reference window {k} of {self.burn_in}"
-=======
         state = self._add(state, value, measurement)
         if state["n"] <= self.burn_in:
             reason = f"learning: reference window {state['n']} of {self.burn_in}"
->>>>>>> detect
             return state, Evidence(**common, e_value=None, relevant=False, reason=reason)
         log_terms = _log_terms(state, self.burn_in)
         likeliest = int(np.argmax(log_terms))
@@ -126,27 +115,12 @@ class ReferenceChange:
         return state, Evidence(
             **common,
             e_value=bounded(log_e),
-<<<<<<< HEAD
             relevant=abs(effect) >= min_effect and counts(self.sides, effect, direction),
-            reference_value=reference,
-=======
-            relevant=abs(effect) >= min_effect and effect != 0 and self._counts(effect, direction),
             reference_value=state["reference"],
->>>>>>> detect
             effect=effect,
             detail={"n_reference_windows": self.burn_in, "likeliest_start": likeliest_start},
         )
 
-<<<<<<< HEAD
-
-def check_sides(sides: str, direction: Direction) -> None:
-    """Raise `ConfigError` when only changes for the worse matter and the metric does not say which way is better."""
-    if sides == "worse" and direction == "neither":
-        raise ConfigError(
-            "detector: sides = 'worse' needs a metric that says which direction is better; "
-            "this one does not, so leave sides at 'both'"
-        )
-=======
     def _add(self, state: State, value: float, measurement: Measurement) -> State:
         """Return the state with one more window; one that is tested becomes a possible first changed window."""
         n = state["n"]
@@ -159,14 +133,19 @@ def check_sides(sides: str, direction: Direction) -> None:
             "level": level,
             "total": state["total"] + x,
             "squares": state["squares"] + x * x,
-            "variance": state["variance"] + _variance(measurement),
+            "variance": state["variance"] + squared_error(measurement),
             "reference": state["reference"] if is_tested else level + (state["total"] + x) / (n + 1),
             "starts": [*state["starts"], start] if is_tested else [],
         }
 
-    def _counts(self, effect: float, direction: Direction) -> bool:
-        return self.sides == "both" or (effect > 0) == (direction == "lower_is_better")
->>>>>>> detect
+
+def check_sides(sides: str, direction: Direction) -> None:
+    """Raise `ConfigError` when only changes for the worse matter and the metric does not say which way is better."""
+    if sides == "worse" and direction == "neither":
+        raise ConfigError(
+            "detector: sides = 'worse' needs a metric that says which direction is better; "
+            "this one does not, so leave sides at 'both'"
+        )
 
 
 def counts(sides: str, effect: float, direction: Direction) -> bool:

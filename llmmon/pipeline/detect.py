@@ -24,21 +24,11 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from llmmon.audit.event import body
-<<<<<<< HEAD
-from llmmon.config import Config, DeploymentConfig, MonitorConfig
-from llmmon.detectors.base import Detector, detectors, fold
-from llmmon.detectors.e_benjamini_hochberg import reject
-from llmmon.model import Direction, Evidence, Measurement, Provenance, Window
-from llmmon.pipeline.monitors import unit_and_direction
-from llmmon.pipeline.open_alert import Alarm, number_of, open_alert
-from llmmon.registry import parameters_of
-=======
 from llmmon.config import Config
 from llmmon.pipeline.advance_streams import Advanced, advance_streams
 from llmmon.pipeline.judge import Spending, n_known_by, spend
 from llmmon.pipeline.open_alert import Alarm, open_alert
 from llmmon.pipeline.watches import Watch, watches_of
->>>>>>> detect
 from llmmon.store import alert as alerts
 from llmmon.store import audit
 from llmmon.store.coverage import StageCount, close_stage, lock_accounts
