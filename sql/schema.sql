@@ -1336,8 +1336,8 @@ ALTER TABLE llmmon.alert_event ALTER COLUMN alert_event_id ADD GENERATED ALWAYS 
 CREATE TABLE llmmon.certification (
     certification_id bigint NOT NULL,
     deployment text NOT NULL,
-    window_start timestamp with time zone NOT NULL,
-    window_end timestamp with time zone NOT NULL,
+    window_start timestamp with time zone,
+    window_end timestamp with time zone,
     n_windows integer NOT NULL,
     n_missing_windows integer NOT NULL,
     window_hours double precision NOT NULL,
@@ -1354,7 +1354,7 @@ CREATE TABLE llmmon.certification (
 
 COMMENT ON TABLE llmmon.certification IS 'One run of llmmon certify: which windows were copied, and how often a fault was planted in them. Nothing was planted in the tables themselves.';
 
-COMMENT ON COLUMN llmmon.certification.n_windows IS 'Quiet windows that were copied: those of the longest stretch that no alert lies in.';
+COMMENT ON COLUMN llmmon.certification.n_windows IS 'Quiet windows that were learnt from: those of the longest stretch that no alert lies in.';
 
 COMMENT ON COLUMN llmmon.certification.n_missing_windows IS 'Quiet windows that are missing before anything can be told; 0 where results were had.';
 

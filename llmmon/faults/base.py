@@ -55,6 +55,11 @@ class Fault(Protocol):
     nothing: ClassVar[float]
     sizes: ClassVar[tuple[float, ...]]
 
+    @property
+    def size(self) -> float:
+        """How much changes."""
+        ...
+
     def plant(self, shadow: Shadow) -> Frames:
         """Return the window's rows as the fault would have left them; where it has nothing to hit, as they are."""
         ...

@@ -2,8 +2,8 @@
 CREATE TABLE llmmon.certification (
   certification_id  bigint           GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   deployment        text             NOT NULL,
-  window_start      timestamptz      NOT NULL,
-  window_end        timestamptz      NOT NULL,
+  window_start      timestamptz,
+  window_end        timestamptz,
   n_windows         integer          NOT NULL CHECK (n_windows >= 0),
   n_missing_windows integer          NOT NULL CHECK (n_missing_windows >= 0),
   window_hours      double precision NOT NULL,
@@ -15,7 +15,7 @@ CREATE TABLE llmmon.certification (
 );
 COMMENT ON TABLE llmmon.certification IS
   'One run of llmmon certify: which windows were copied, and how often a fault was planted in them. Nothing was planted in the tables themselves.';
-COMMENT ON COLUMN llmmon.certification.n_windows IS 'Quiet windows that were copied: those of the longest stretch that no alert lies in.';
+COMMENT ON COLUMN llmmon.certification.n_windows IS 'Quiet windows that were learnt from: those of the longest stretch that no alert lies in.';
 COMMENT ON COLUMN llmmon.certification.n_missing_windows IS 'Quiet windows that are missing before anything can be told; 0 where results were had.';
 COMMENT ON COLUMN llmmon.certification.n_watched IS 'Windows that a fault was watched for.';
 COMMENT ON COLUMN llmmon.certification.n_runs IS 'How often each fault and size was planted.';
@@ -24,6 +24,7 @@ CREATE INDEX certification_by_deployment ON llmmon.certification (deployment, ce
 
 CREATE TABLE llmmon.certification_result (
   certification_id     bigint           NOT NULL REFERENCES llmmon.certification,
+  place                integer          NOT NULL,
   monitor              text             NOT NULL,
   fault                text             NOT NULL,
   size                 double precision NOT NULL,
@@ -41,6 +42,7 @@ CREATE TABLE llmmon.certification_result (
   CONSTRAINT absent_has_a_reason CHECK (num_nonnulls(share_detected, reason) >= 1)
 );
 COMMENT ON TABLE llmmon.certification_result IS 'How often each monitor noticed each fault and size, and how soon.';
+COMMENT ON COLUMN llmmon.certification_result.place IS 'Order of the rows: the sizes of a fault, smallest change first.';
 COMMENT ON COLUMN llmmon.certification_result.monitor IS '* for the deployment: at least one monitor noticed.';
 COMMENT ON COLUMN llmmon.certification_result.fault IS 'none: nothing was planted, and what was noticed is a false alarm.';
 COMMENT ON COLUMN llmmon.certification_result.median_delay_windows IS 'Over the runs that noticed; 1 when the first window with the fault alarmed.';
