@@ -9,6 +9,7 @@ the result: all that is changed are copies in memory.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ def certify(
     deployment : str
         Name of a deployment in `config`.
     fault_names : sequence of str
-        Names of ``llmmon plugins faults``; none means all.
+        Names of ``llmmon plugins faults``, alone for the sizes that are usual or as ``name=size``; none means all.
     seed : int
         Decides which windows are drawn and which rows are hit: the same gives the same result.
     n_watched : int
@@ -91,7 +92,7 @@ def certify(
     Raises
     ------
     ConfigError
-        When a plug-in refuses its parameters or a number is below 1.
+        When a plug-in refuses its parameters, a size is no number, or a number is too small.
     UnknownPluginError
         When no fault is called so; lists the names there are.
     """
@@ -100,7 +101,7 @@ def certify(
             raise ConfigError(f"certify: {name} is {value}; expected at least {least}")
     started = time.monotonic()
     settings = config.deployments[deployment]
-    chosen = {name: _sizes(name) for name in fault_names or faults.names()}
+    chosen = _chosen(fault_names)
     with database.transaction() as connection:
         subject = _subject(connection, config, deployment)
     missing = max(0, settings.reference_windows + 1 - len(subject.windows))
@@ -135,8 +136,25 @@ def certify(
     return certification
 
 
-def _sizes(name: str) -> list[Fault]:
-    return [faults.create(name, {"size": size}, where=f"certify, fault {name}") for size in faults.get(name).sizes]
+def _chosen(names: Sequence[str]) -> dict[str, list[Fault]]:
+    sizes: dict[str, set[float]] = {}
+    for item in names or faults.names():
+        name, equals, text = item.partition("=")
+        usual = faults.get(name).sizes
+        try:
+            sizes.setdefault(name, set()).update([float(text)] if equals else usual)
+        except ValueError as error:
+            raise ConfigError(
+                f"certify: {item!r} is no fault; expected NAME or NAME=SIZE, as in {name}={usual[0]}"
+            ) from error
+    return {name: _growing(name, found) for name, found in sizes.items()}
+
+
+def _growing(name: str, sizes: set[float]) -> list[Fault]:
+    """Return a fault in some sizes, the smallest change first."""
+    found = [faults.create(name, {"size": size}, where=f"certify: {name}={size:g}") for size in sizes]
+    nothing = faults.get(name).nothing
+    return sorted(found, key=lambda fault: abs(math.log(fault.size / nothing) if nothing else fault.size))
 
 
 def _subject(connection: Connection, config: Config, deployment: str) -> _Subject:

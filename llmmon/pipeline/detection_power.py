@@ -19,6 +19,8 @@ WHOLE: Final = "*"
 """Stands for the monitors of a deployment together."""
 NOTHING: Final = "none"
 """The fault of runs in which nothing was planted."""
+POWER: Final = 0.8
+"""Share of runs from which a size counts as noticed."""
 UNWATCHED: Final = "no monitor measures what this fault changes"
 
 
@@ -62,6 +64,12 @@ def results_of(
                     yield _result(by_name[name], *place, [found.get(name) for found in delays])
                 else:
                     yield _absent(by_name[name], *place, _why_not_ready(known, streams, name))
+
+
+def smallest_noticed(results: Sequence[CertificationResult], fault: str, monitor: str) -> CertificationResult | None:
+    """Return the row of the smallest size of a fault that a monitor noticed in at least 80% of runs."""
+    rows = (row for row in results if (row.fault, row.monitor) == (fault, monitor))
+    return next((row for row in rows if row.share_detected is not None and row.share_detected >= POWER), None)
 
 
 def _result(
