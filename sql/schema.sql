@@ -609,6 +609,144 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged attribute, each group''s rate, its ratio to the highest group''s rate and whether that is below four fifths, with n and the share of requests; requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. A flag on few requests proves little. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
 sha256 c92ea2370332b92abb192441b7e6442e335c56166e0cd24813597348dbccad78';
 
+CREATE TABLE llmmon.certification (
+    certification_id bigint NOT NULL,
+    deployment text NOT NULL,
+    window_start timestamp with time zone,
+    window_end timestamp with time zone,
+    n_windows integer NOT NULL,
+    n_missing_windows integer NOT NULL,
+    window_hours double precision NOT NULL,
+    alpha double precision NOT NULL,
+    n_watched integer NOT NULL,
+    n_runs integer NOT NULL,
+    provenance_id bigint NOT NULL,
+    certified_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT certification_n_missing_windows_check CHECK ((n_missing_windows >= 0)),
+    CONSTRAINT certification_n_runs_check CHECK ((n_runs >= 0)),
+    CONSTRAINT certification_n_watched_check CHECK ((n_watched > 0)),
+    CONSTRAINT certification_n_windows_check CHECK ((n_windows >= 0))
+);
+
+COMMENT ON TABLE llmmon.certification IS 'One run of llmmon certify: which windows were copied, and how often a fault was planted in them. Nothing was planted in the tables themselves.';
+
+COMMENT ON COLUMN llmmon.certification.n_windows IS 'Quiet windows that were learnt from: those of the longest stretch that no alert lies in.';
+
+COMMENT ON COLUMN llmmon.certification.n_missing_windows IS 'Quiet windows that are missing before anything can be told; 0 where results were had.';
+
+COMMENT ON COLUMN llmmon.certification.n_watched IS 'Windows that a fault was watched for.';
+
+COMMENT ON COLUMN llmmon.certification.n_runs IS 'How often each fault and size was planted.';
+
+CREATE TABLE llmmon.certification_result (
+    certification_id bigint NOT NULL,
+    place integer NOT NULL,
+    monitor text NOT NULL,
+    fault text NOT NULL,
+    size double precision NOT NULL,
+    size_unit text NOT NULL,
+    n_runs integer NOT NULL,
+    n_detected integer NOT NULL,
+    share_detected double precision,
+    low double precision,
+    high double precision,
+    median_delay_windows double precision,
+    effect double precision,
+    min_effect double precision,
+    unit text,
+    reason text,
+    CONSTRAINT absent_has_a_reason CHECK ((num_nonnulls(share_detected, reason) >= 1)),
+    CONSTRAINT certification_result_check CHECK (((n_detected >= 0) AND (n_detected <= n_runs))),
+    CONSTRAINT certification_result_n_runs_check CHECK ((n_runs >= 0))
+);
+
+COMMENT ON TABLE llmmon.certification_result IS 'How often each monitor noticed each fault and size, and how soon.';
+
+COMMENT ON COLUMN llmmon.certification_result.place IS 'Order of the rows: the sizes of a fault, smallest change first.';
+
+COMMENT ON COLUMN llmmon.certification_result.monitor IS '* for the deployment: at least one monitor noticed.';
+
+COMMENT ON COLUMN llmmon.certification_result.fault IS 'none: nothing was planted, and what was noticed is a false alarm.';
+
+COMMENT ON COLUMN llmmon.certification_result.median_delay_windows IS 'Over the runs that noticed; 1 when the first window with the fault alarmed.';
+
+COMMENT ON COLUMN llmmon.certification_result.effect IS 'Median over the planted windows of how far the fault moves the value over all traffic, in unit.';
+
+COMMENT ON COLUMN llmmon.certification_result.min_effect IS 'Smallest change the monitor is told to alarm for, in unit.';
+
+COMMENT ON COLUMN llmmon.certification_result.reason IS 'Why there is no share, or why nothing can be noticed.';
+
+CREATE TABLE llmmon.provenance (
+    provenance_id bigint NOT NULL,
+    digest bytea NOT NULL,
+    kind text NOT NULL,
+    plugin text NOT NULL,
+    parameters jsonb NOT NULL,
+    code_version text NOT NULL,
+    config_digest text NOT NULL,
+    model_revision text,
+    seed bigint,
+    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
+
+CREATE VIEW compliance.detection_power WITH (security_invoker='true') AS
+ SELECT c.deployment,
+    c.certified_at,
+    r.monitor,
+    r.fault,
+    r.size,
+    r.size_unit,
+    r.share_detected,
+    r.low,
+    r.high,
+    r.n_runs,
+    r.n_detected,
+    r.median_delay_windows,
+    (r.median_delay_windows * c.window_hours) AS median_delay_hours,
+    ((c.n_watched)::double precision * c.window_hours) AS watched_hours,
+    smallest.size AS smallest_size_noticed,
+    r.effect,
+    r.min_effect,
+    r.unit,
+        CASE
+            WHEN (c.n_missing_windows > 0) THEN (('cannot tell yet: needs '::text || c.n_missing_windows) || ' more quiet windows'::text)
+            ELSE r.reason
+        END AS reason,
+    c.window_start,
+    c.window_end,
+    c.n_windows,
+    c.alpha,
+    p.seed,
+    p.code_version,
+    p.config_digest
+   FROM (((( SELECT DISTINCT ON (certification.deployment) certification.certification_id,
+            certification.deployment,
+            certification.window_start,
+            certification.window_end,
+            certification.n_windows,
+            certification.n_missing_windows,
+            certification.window_hours,
+            certification.alpha,
+            certification.n_watched,
+            certification.n_runs,
+            certification.provenance_id,
+            certification.certified_at
+           FROM llmmon.certification
+          ORDER BY certification.deployment, certification.certification_id DESC) c
+     JOIN llmmon.provenance p USING (provenance_id))
+     LEFT JOIN llmmon.certification_result r USING (certification_id))
+     LEFT JOIN LATERAL ( SELECT s.size
+           FROM llmmon.certification_result s
+          WHERE ((s.certification_id = r.certification_id) AND (s.monitor = r.monitor) AND (s.fault = r.fault) AND (s.share_detected >= (0.8)::double precision) AND (s.fault <> 'none'::text))
+          ORDER BY s.place
+         LIMIT 1) smallest ON (true))
+  ORDER BY c.deployment, r.place;
+
+COMMENT ON VIEW compliance.detection_power IS 'Detection power: per deployment, what the newest certification showed its monitors to notice. Each row is a monitor (* for all of the deployment together), a planted fault and its size: how often it was noticed with its 95% interval, how soon, how far it moves the monitor''s value, and the smallest size that at least 80% of runs noticed. Fault none: nothing was planted, so what was noticed is a false alarm. Duties: AI Act Art. 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.13 (effectiveness of measures).
+sha256 8d6b404a130d13d6d81314272202bb3ee642e048999b9ada1f2e2fcaeed78324';
+
 CREATE TABLE llmmon.ingest_batch (
     batch_id bigint NOT NULL,
     source text NOT NULL,
@@ -876,21 +1014,6 @@ CREATE VIEW compliance.ledger_status WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.ledger_status IS 'Ledger status: how many audit events are sealed, wait, or are lost to the ledger, and which signed head was sent last to each channel. A ledger is as good as the heads that others hold: `llmmon audit verify` compares with those. Duties: AI Act Art. 12 and 19 (logs that can be relied on); SOC 2 CC7.2; ISO 27001 A.8.15 (protection of logs).
 sha256 09128c7ceca961eba756c7f1b19591cfa0ac7a97641326df271947aff2a72a40';
-
-CREATE TABLE llmmon.provenance (
-    provenance_id bigint NOT NULL,
-    digest bytea NOT NULL,
-    kind text NOT NULL,
-    plugin text NOT NULL,
-    parameters jsonb NOT NULL,
-    code_version text NOT NULL,
-    config_digest text NOT NULL,
-    model_revision text,
-    seed bigint,
-    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
 
 CREATE TABLE llmmon.response (
     response_id bigint NOT NULL,
@@ -1333,35 +1456,6 @@ ALTER TABLE llmmon.alert_event ALTER COLUMN alert_event_id ADD GENERATED ALWAYS 
     CACHE 1
 );
 
-CREATE TABLE llmmon.certification (
-    certification_id bigint NOT NULL,
-    deployment text NOT NULL,
-    window_start timestamp with time zone,
-    window_end timestamp with time zone,
-    n_windows integer NOT NULL,
-    n_missing_windows integer NOT NULL,
-    window_hours double precision NOT NULL,
-    alpha double precision NOT NULL,
-    n_watched integer NOT NULL,
-    n_runs integer NOT NULL,
-    provenance_id bigint NOT NULL,
-    certified_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT certification_n_missing_windows_check CHECK ((n_missing_windows >= 0)),
-    CONSTRAINT certification_n_runs_check CHECK ((n_runs >= 0)),
-    CONSTRAINT certification_n_watched_check CHECK ((n_watched > 0)),
-    CONSTRAINT certification_n_windows_check CHECK ((n_windows >= 0))
-);
-
-COMMENT ON TABLE llmmon.certification IS 'One run of llmmon certify: which windows were copied, and how often a fault was planted in them. Nothing was planted in the tables themselves.';
-
-COMMENT ON COLUMN llmmon.certification.n_windows IS 'Quiet windows that were learnt from: those of the longest stretch that no alert lies in.';
-
-COMMENT ON COLUMN llmmon.certification.n_missing_windows IS 'Quiet windows that are missing before anything can be told; 0 where results were had.';
-
-COMMENT ON COLUMN llmmon.certification.n_watched IS 'Windows that a fault was watched for.';
-
-COMMENT ON COLUMN llmmon.certification.n_runs IS 'How often each fault and size was planted.';
-
 ALTER TABLE llmmon.certification ALTER COLUMN certification_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.certification_certification_id_seq
     START WITH 1
@@ -1370,38 +1464,6 @@ ALTER TABLE llmmon.certification ALTER COLUMN certification_id ADD GENERATED ALW
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE llmmon.certification_result (
-    certification_id bigint NOT NULL,
-    monitor text NOT NULL,
-    fault text NOT NULL,
-    size double precision NOT NULL,
-    size_unit text NOT NULL,
-    n_runs integer NOT NULL,
-    n_detected integer NOT NULL,
-    share_detected double precision,
-    low double precision,
-    high double precision,
-    median_delay_windows double precision,
-    min_effect double precision,
-    unit text,
-    reason text,
-    CONSTRAINT absent_has_a_reason CHECK ((num_nonnulls(share_detected, reason) >= 1)),
-    CONSTRAINT certification_result_check CHECK (((n_detected >= 0) AND (n_detected <= n_runs))),
-    CONSTRAINT certification_result_n_runs_check CHECK ((n_runs >= 0))
-);
-
-COMMENT ON TABLE llmmon.certification_result IS 'How often each monitor noticed each fault and size, and how soon.';
-
-COMMENT ON COLUMN llmmon.certification_result.monitor IS '* for the deployment: at least one monitor noticed.';
-
-COMMENT ON COLUMN llmmon.certification_result.fault IS 'none: nothing was planted, and what was noticed is a false alarm.';
-
-COMMENT ON COLUMN llmmon.certification_result.median_delay_windows IS 'Over the runs that noticed; 1 when the first window with the fault alarmed.';
-
-COMMENT ON COLUMN llmmon.certification_result.min_effect IS 'Smallest change the monitor is told to alarm for, in unit.';
-
-COMMENT ON COLUMN llmmon.certification_result.reason IS 'Why there is no share, or why nothing can be noticed.';
 
 CREATE TABLE llmmon.delivery_attempt (
     delivery_attempt_id bigint NOT NULL,
@@ -2182,6 +2244,18 @@ GRANT SELECT(key_id) ON TABLE llmmon.score TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_writer;
 
+GRANT SELECT,INSERT ON TABLE llmmon.certification TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.certification TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.certification_result TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.certification_result TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.detection_power TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.detection_power TO llmmon_writer;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.ingest_batch TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.ingest_batch TO llmmon_analyst;
 
@@ -2266,9 +2340,6 @@ GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_writer;
-
-GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.response TO llmmon_writer;
 
@@ -2355,12 +2426,6 @@ GRANT SELECT ON TABLE compliance.what_ran_and_what_was_not_looked_at TO llmmon_w
 
 GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_writer;
-
-GRANT SELECT,INSERT ON TABLE llmmon.certification TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.certification TO llmmon_analyst;
-
-GRANT SELECT,INSERT ON TABLE llmmon.certification_result TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.certification_result TO llmmon_analyst;
 
 GRANT SELECT,INSERT ON TABLE llmmon.delivery_attempt TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.delivery_attempt TO llmmon_analyst;

@@ -84,7 +84,7 @@ def _show(found: Certification) -> None:
     click.echo("")
     monitors = list(dict.fromkeys(row.monitor for row in found.results if row.monitor != WHOLE))
     context.print_rows(
-        ("monitor", "smallest effect", "notices, from the size on"),
+        ("monitor", "smallest effect", "notices, from the size on (moved by, noticed in, after)"),
         [_monitor_line(found, name) for name in monitors],
     )
     click.echo(f"\nnoticed: in at least {POWER:.0%} of runs; `llmmon query detection_power` shows every size")
@@ -113,9 +113,15 @@ def _monitor_line(found: Certification, monitor: str) -> tuple[str, str, str]:
     for fault in dict.fromkeys(row.fault for row in rows if row.fault != NOTHING):
         row = smallest_noticed(rows, fault, monitor)
         if row is not None:
-            told.append(f"{fault} {row.size:g} ({row.share_detected:.0%}, {_delay(found, row)})")
+            told.append(f"{fault} {row.size:g} ({_moves(row)}, {row.share_detected:.0%}, {_delay(found, row)})")
+        elif (last := [item for item in rows if item.fault == fault][-1]).share_detected is not None:
+            told.append(f"not {fault} {last.size:g} ({_moves(last)}, {last.share_detected:.0%})")
     waits = next((row.reason for row in rows if row.share_detected is None), None)
-    return monitor, f"{rows[0].min_effect:g} {rows[0].unit}", waits or "; ".join(told) or "none of these sizes"
+    return monitor, f"{rows[0].min_effect:g} {rows[0].unit}", waits or "; ".join(told) or "nothing moves it"
+
+
+def _moves(row: CertificationResult) -> str:
+    return "no value to move" if row.effect is None else f"{row.effect:+.3g}"
 
 
 def _interval(row: CertificationResult) -> str:

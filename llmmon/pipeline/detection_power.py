@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from llmmon.faults.base import Fault
 from llmmon.metrics.intervals import wilson
-from llmmon.model import Measurement
+from llmmon.model import Measurement, Segment
 from llmmon.pipeline.judge import StreamKey
 from llmmon.pipeline.monitors import Monitor
 from llmmon.pipeline.plant_faults import MeasuredWindow
@@ -42,28 +43,29 @@ def results_of(
         The windows in which faults were planted.
     """
     by_name = {monitor.name: monitor for monitor in monitors}
-    ready = [monitor.name for monitor in monitors if monitor.name in known.ready]
-    first = [run.false_alarms for run in runs]
-    yield _result(None, NOTHING, 0.0, "", [min(alarms.values(), default=None) for alarms in first])
-    for name in ready:
-        yield _result(by_name[name], NOTHING, 0.0, "", [alarms.get(name) for alarms in first])
+    calm = [run.false_alarms for run in runs]
+    nothing = _Row(fault=NOTHING, size=0.0, size_unit="")
+    yield nothing.noticed([min(alarms.values(), default=None) for alarms in calm])
+    for name in by_name:
+        if name in known.ready:
+            yield nothing.of(by_name[name]).noticed([alarms.get(name) for alarms in calm])
     for fault_name, sizes in faults.items():
         moved = {key[0] for fault in sizes for window in measured for key in window.planted[fault]}
         watching = [name for name in by_name if name in moved]
         for fault in sizes:
-            place = fault_name, fault.size, type(fault).unit
+            row = _Row(fault=fault_name, size=fault.size, size_unit=type(fault).unit)
             delays = [run.delays[fault] for run in runs]
-            if not watching:
-                yield _result(None, *place, [None] * len(runs), reason=UNWATCHED)
-            elif moved & known.ready:
-                yield _result(None, *place, [min(found.values(), default=None) for found in delays])
+            if moved and not moved & known.ready:
+                yield row.absent(_why_not_ready(known, streams, watching[0]))
             else:
-                yield _absent(None, *place, _why_not_ready(known, streams, watching[0]))
+                soonest = [min(found.values(), default=None) for found in delays]
+                yield row.noticed(soonest, reason=None if moved else UNWATCHED)
             for name in watching:
+                own = row.of(by_name[name], effect=_effect(measured, fault, name))
                 if name in known.ready:
-                    yield _result(by_name[name], *place, [found.get(name) for found in delays])
+                    yield own.noticed([found.get(name) for found in delays])
                 else:
-                    yield _absent(by_name[name], *place, _why_not_ready(known, streams, name))
+                    yield own.absent(_why_not_ready(known, streams, name))
 
 
 def smallest_noticed(results: Sequence[CertificationResult], fault: str, monitor: str) -> CertificationResult | None:
@@ -72,50 +74,61 @@ def smallest_noticed(results: Sequence[CertificationResult], fault: str, monitor
     return next((row for row in rows if row.share_detected is not None and row.share_detected >= POWER), None)
 
 
-def _result(
-    monitor: Monitor | None,
-    fault: str,
-    size: float,
-    size_unit: str,
-    delays: Sequence[int | None],
-    reason: str | None = None,
-) -> CertificationResult:
-    noticed = [delay for delay in delays if delay is not None]
-    share = len(noticed) / len(delays)
-    low, high = wilson(share, len(delays))
-    return CertificationResult(
-        monitor=WHOLE if monitor is None else monitor.name,
-        fault=fault,
-        size=size,
-        size_unit=size_unit,
-        n_runs=len(delays),
-        n_detected=len(noticed),
-        share_detected=share,
-        low=low,
-        high=high,
-        median_delay_windows=statistics.median(noticed) if noticed else None,
-        min_effect=None if monitor is None else monitor.settings.min_effect,
-        unit=None if monitor is None else monitor.unit,
-        reason=reason,
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Row:
+    """What a result is about."""
+
+    fault: str
+    size: float
+    size_unit: str
+    monitor: str = WHOLE
+    effect: float | None = None
+    min_effect: float | None = None
+    unit: str | None = None
+
+    def of(self, monitor: Monitor, effect: float | None = None) -> _Row:
+        min_effect = monitor.settings.min_effect
+        return replace(self, monitor=monitor.name, effect=effect, min_effect=min_effect, unit=monitor.unit)
+
+    def noticed(self, delays: Sequence[int | None], reason: str | None = None) -> CertificationResult:
+        found = [delay for delay in delays if delay is not None]
+        share = len(found) / len(delays)
+        low, high = wilson(share, len(delays))
+        return CertificationResult(
+            **asdict(self),
+            n_runs=len(delays),
+            n_detected=len(found),
+            share_detected=share,
+            low=low,
+            high=high,
+            median_delay_windows=float(statistics.median(found)) if found else None,
+            reason=reason,
+        )
+
+    def absent(self, reason: str) -> CertificationResult:
+        return CertificationResult(
+            **asdict(self),
+            n_runs=0,
+            n_detected=0,
+            share_detected=None,
+            low=None,
+            high=None,
+            median_delay_windows=None,
+            reason=reason,
+        )
 
 
-def _absent(monitor: Monitor | None, fault: str, size: float, size_unit: str, reason: str) -> CertificationResult:
-    return CertificationResult(
-        monitor=WHOLE if monitor is None else monitor.name,
-        fault=fault,
-        size=size,
-        size_unit=size_unit,
-        n_runs=0,
-        n_detected=0,
-        share_detected=None,
-        low=None,
-        high=None,
-        median_delay_windows=None,
-        min_effect=None if monitor is None else monitor.settings.min_effect,
-        unit=None if monitor is None else monitor.unit,
-        reason=reason,
-    )
+def _effect(measured: Sequence[MeasuredWindow], fault: Fault, monitor: str) -> float | None:
+    """Return by how much a fault moves a monitor's value over all traffic, in the middle of the windows."""
+    key = monitor, str(Segment())
+    moves = []
+    for window in measured:
+        before = window.quiet.get(key)
+        after = window.planted[fault].get(key, before)
+        if before is None or after is None or before.estimate.value is None or after.estimate.value is None:
+            continue
+        moves.append(after.estimate.value - before.estimate.value)
+    return statistics.median(moves) if moves else None
 
 
 def _why_not_ready(known: Known, streams: Mapping[StreamKey, Sequence[Measurement]], name: str) -> str:

@@ -31,6 +31,8 @@ class CertificationResult:
         Share of runs with its 95% interval by Wilson; None with a reason.
     median_delay_windows : float or None
         Over the runs with an alarm; 1 when the first window with the fault alarms.
+    effect : float or None
+        Median over the planted windows of how far the fault moves the value over all traffic, in `unit`.
     min_effect, unit
         Of the monitor; None for the deployment.
     reason : str or None
@@ -47,6 +49,7 @@ class CertificationResult:
     low: float | None
     high: float | None
     median_delay_windows: float | None
+    effect: float | None
     min_effect: float | None
     unit: str | None
     reason: str | None

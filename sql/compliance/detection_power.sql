@@ -1,6 +1,6 @@
 -- Detection power: per deployment, what the newest certification showed its monitors to notice. Each row is a monitor (* for all
--- of the deployment together), a planted fault and its size: how often it was noticed with its 95% interval, how soon, and the
--- smallest size that at least 80% of runs noticed. Fault none: nothing was planted, so what was noticed is a false alarm.
+-- of the deployment together), a planted fault and its size: how often it was noticed with its 95% interval, how soon, how far it
+-- moves the monitor's value, and the smallest size that at least 80% of runs noticed. Fault none: nothing was planted, so what was noticed is a false alarm.
 -- Duties: AI Act Art. 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.13 (effectiveness of measures).
 SELECT c.deployment,
        c.certified_at,
@@ -17,6 +17,7 @@ SELECT c.deployment,
        r.median_delay_windows * c.window_hours AS median_delay_hours,
        c.n_watched * c.window_hours            AS watched_hours,
        smallest.size                           AS smallest_size_noticed,
+       r.effect,
        r.min_effect,
        r.unit,
        CASE WHEN c.n_missing_windows > 0

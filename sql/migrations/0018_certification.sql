@@ -35,6 +35,7 @@ CREATE TABLE llmmon.certification_result (
   low                  double precision,
   high                 double precision,
   median_delay_windows double precision,
+  effect               double precision,
   min_effect           double precision,
   unit                 text,
   reason               text,
@@ -46,6 +47,7 @@ COMMENT ON COLUMN llmmon.certification_result.place IS 'Order of the rows: the s
 COMMENT ON COLUMN llmmon.certification_result.monitor IS '* for the deployment: at least one monitor noticed.';
 COMMENT ON COLUMN llmmon.certification_result.fault IS 'none: nothing was planted, and what was noticed is a false alarm.';
 COMMENT ON COLUMN llmmon.certification_result.median_delay_windows IS 'Over the runs that noticed; 1 when the first window with the fault alarmed.';
+COMMENT ON COLUMN llmmon.certification_result.effect IS 'Median over the planted windows of how far the fault moves the value over all traffic, in unit.';
 COMMENT ON COLUMN llmmon.certification_result.min_effect IS 'Smallest change the monitor is told to alarm for, in unit.';
 COMMENT ON COLUMN llmmon.certification_result.reason IS 'Why there is no share, or why nothing can be noticed.';
 
