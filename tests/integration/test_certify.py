@@ -1,4 +1,4 @@
-"""Certifying a small deployment on a real Postgres: what is large is noticed, what is nothing is not, nothing else changes."""
+"""Certifying a small deployment on a real Postgres: what is large is noticed, nothing is not, and no table changes."""
 
 from __future__ import annotations
 
@@ -36,10 +36,16 @@ active_from = 2023-06-27T05:00:00Z
 sample = {per_window = 0}
 [deployments.assistant.scorers]
 refusal = {judge = "refusal"}
-[deployments.assistant.monitors]
-p50 = {metric = {type = "latency_quantile", quantile = 0.5}, segments = ["route"], min_effect = 20}
-refusals = {metric = {type = "score_mean", scorer = "refusal"}, min_effect = 0.1}
-ks = {metric = {type = "ks_distance", field = "latency_ms"}, min_effect = 0.1}
+[deployments.assistant.monitors.p50]
+metric = {type = "latency_quantile", quantile = 0.5}
+segments = ["route"]
+min_effect = 20
+[deployments.assistant.monitors.refusals]
+metric = {type = "score_mean", scorer = "refusal"}
+min_effect = 0.1
+[deployments.assistant.monitors.ks]
+metric = {type = "ks_distance", field = "latency_ms"}
+min_effect = 0.1
 """
 N_WINDOWS = 8
 OWN = "('llmmon.certification', 'llmmon.certification_result', 'llmmon.provenance', 'audit.event', 'audit.pending')"
@@ -100,8 +106,8 @@ def contents(database: Database) -> dict[str, str]:
     """Return a digest of every table's rows."""
     with database.transaction() as connection:
         names = connection.exec_driver_sql(
-            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"
-            f" WHERE schemaname IN ('llmmon', 'audit') AND format('%%I.%%I', schemaname, tablename) NOT IN {OWN} ORDER BY 1"
+            "SELECT name FROM (SELECT format('%%I.%%I', schemaname, tablename) AS name FROM pg_tables"
+            f" WHERE schemaname IN ('llmmon', 'audit')) AS tables WHERE name NOT IN {OWN}"
         ).scalars()
         return {
             name: connection.exec_driver_sql(
@@ -190,7 +196,12 @@ def test_a_monitor_without_values_cannot_tell_yet(
     database: Database, config: Callable[..., Config], jsonl: Callable[..., Path], line: Callable[..., dict[str, Any]]
 ) -> None:
     """A detector that learns from 24 windows has 8: it needs 17 more."""
-    slow = '\np95 = {metric = {type = "latency_quantile", quantile = 0.95}, detector = {type = "seasonal_change", burn_in = 24}, min_effect = 20}\n'
+    slow = """
+    [deployments.assistant.monitors.p95]
+    metric = {type = "latency_quantile", quantile = 0.95}
+    detector = {type = "seasonal_change", burn_in = 24}
+    min_effect = 20
+    """
     settings = config(TOML + slow)
     load(database, settings, jsonl, line, N_WINDOWS)
     row = row_of(run(database, settings, "latency_factor=3"), "p95", "latency_factor", 3.0)
@@ -215,7 +226,7 @@ def test_windows_in_an_alert_are_not_learnt_from(database: Database, loaded: Con
 @pytest.mark.parametrize("name", ["latency_factor=slow", "latency_factor=-1"])
 def test_a_size_that_is_none_is_told(database: Database, loaded: Config, name: str) -> None:
     """A size is a number that the fault takes."""
-    with pytest.raises(ConfigError, match="^certify: .*latency_factor="):
+    with pytest.raises(ConfigError, match=r"^certify: .*latency_factor="):
         run(database, loaded, name)
 
 

@@ -21,7 +21,7 @@ SHARES = ("error_share", "refusal_share", "unsupported_share", "wrong_share", "m
 
 
 def shadow(seed: int = 1, **columns: Any) -> Shadow:
-    """Return a window of 40 requests: 30 on route chat and 10 on route code, 4 failed, each answer scored four times."""
+    """Return a window of 40 requests: 30 on chat and 10 on code, 4 of them failed, each answer scored four times."""
     failed = {7, 17, 27, 37}
     columns = {
         "route": ["chat"] * 30 + ["code"] * 10,
