@@ -75,6 +75,7 @@ CREATE FUNCTION audit.seal(max_events bigint) RETURNS bigint
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
+  last   bigint;
   before bigint;
   after  bigint;
   level  integer := 1;
@@ -82,11 +83,10 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtext('audit.seal')) THEN
     RETURN NULL;
   END IF;
+  last := (SELECT max(event_id) FROM (SELECT event_id FROM audit.pending ORDER BY event_id LIMIT max_events) AS round);
   before := coalesce((SELECT max(seq) + 1 FROM audit.leaf), 0);
   WITH taken AS (
-    DELETE FROM audit.pending
-     WHERE event_id IN (SELECT event_id FROM audit.pending ORDER BY event_id LIMIT max_events)
-    RETURNING event_id
+    DELETE FROM audit.pending WHERE event_id <= last RETURNING event_id
   )
   INSERT INTO audit.leaf (seq, event_id, hash)
   SELECT before - 1 + row_number() OVER (ORDER BY event_id), event_id, audit.leaf_hash(recorded_us, body)
@@ -1009,6 +1009,7 @@ CREATE TABLE llmmon.measurement (
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
     provenance_id bigint NOT NULL,
     measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reference_summary_id bigint,
     change_id bigint NOT NULL,
     CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
     CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
@@ -1018,6 +1019,8 @@ CREATE TABLE llmmon.measurement (
 );
 
 COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
+
+COMMENT ON COLUMN llmmon.measurement.reference_summary_id IS 'What the window was compared with; NULL where the metric needs no reference, and for a reference window, which is compared with the others.';
 
 COMMENT ON COLUMN llmmon.measurement.change_id IS 'Grows with every version, and when a provisional one is completed in place.';
 
@@ -1269,6 +1272,7 @@ CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoke
             COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'expired'::text)), (0)::numeric) AS n_expired,
             COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'pending'::text)), (0)::numeric) AS n_pending,
             sum(coverage.n) AS n_counted,
+            max(coverage.probability) FILTER (WHERE (coverage.state = 'sampled_out'::text)) AS sampling_probability,
             string_agg(DISTINCT NULLIF(coverage.reason, ''::text), '; '::text) AS reasons
            FROM llmmon.coverage
           GROUP BY coverage.deployment, coverage.window_start, coverage.stage
@@ -1287,15 +1291,16 @@ CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoke
     ((COALESCE(done.n_requests, known.n_known))::numeric - COALESCE(counted.n_counted, (0)::numeric)) AS n_unaccounted,
     ((done.state IS NOT NULL) AND ((done.n_requests)::numeric = COALESCE(counted.n_counted, (0)::numeric))) AS closes,
     COALESCE(done.reason, counted.reasons) AS reason,
-    done.finished_at
+    done.finished_at,
+    counted.sampling_probability
    FROM (((known
      CROSS JOIN ( VALUES (1,'ingest'::text), (2,'sample'::text), (3,'replay'::text), (4,'score'::text), (5,'measure'::text), (6,'detect'::text)) stages("position", stage))
      LEFT JOIN llmmon.window_stage done ON (((done.deployment = known.deployment) AND (done.window_start = known.window_start) AND (done.stage = stages.stage))))
      LEFT JOIN counted ON (((counted.deployment = known.deployment) AND (counted.window_start = known.window_start) AND (counted.stage = stages.stage))))
   ORDER BY known.deployment, known.window_start, stages."position";
 
-COMMENT ON VIEW compliance.what_ran_and_what_was_not_looked_at IS 'What ran and what was not looked at: per window and stage, how many requests were done, sampled out, failed, given up or left, and whether that adds up. Duties: AI Act Art. 12 (traceability), 26(5) (monitoring by deployers), 72 (post-market monitoring); ISO/IEC 42001 9.1; NIST AI RMF MEASURE 2.4.
-sha256 691a2ed987f8290d117a912f6ac6b4bf82668836217de6c1b69c59809525c260';
+COMMENT ON VIEW compliance.what_ran_and_what_was_not_looked_at IS 'What ran and what was not looked at: per window and stage, how many requests were done, sampled out (and with which probability each was drawn), failed, given up or left, and whether that adds up. Duties: AI Act Art. 12 (traceability), 26(5) (monitoring by deployers), 72 (post-market monitoring); ISO/IEC 42001 9.1; NIST AI RMF MEASURE 2.4.
+sha256 bd90fd2a8f09cc3e95699217d26a966340e4915571453304fe45e2562823bc13';
 
 CREATE VIEW compliance.who_did_what WITH (security_invoker='true') AS
  SELECT event_id,
@@ -1403,7 +1408,8 @@ CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
     reason,
     detail,
     provenance_id,
-    measured_at
+    measured_at,
+    reference_summary_id
    FROM llmmon.measurement
   ORDER BY deployment, monitor, segment, window_start, version DESC;
 
@@ -1427,6 +1433,42 @@ ALTER TABLE llmmon.provenance ALTER COLUMN provenance_id ADD GENERATED ALWAYS AS
 
 ALTER TABLE llmmon.quarantine ALTER COLUMN quarantine_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.quarantine_quarantine_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE llmmon.reference_summary (
+    reference_summary_id bigint NOT NULL,
+    deployment text NOT NULL,
+    monitor text NOT NULL,
+    segment text NOT NULL,
+    version integer NOT NULL,
+    basis bytea NOT NULL,
+    judged_at timestamp with time zone,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    n_windows integer NOT NULL,
+    n_requests bigint NOT NULL,
+    summary jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    summarised_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT reference_summary_n_requests_check CHECK ((n_requests >= 0)),
+    CONSTRAINT reference_summary_n_windows_check CHECK ((n_windows > 0))
+);
+
+COMMENT ON TABLE llmmon.reference_summary IS 'Distributions, counts and feature means of the reference windows, per monitor and segment; no text can be read from them.';
+
+COMMENT ON COLUMN llmmon.reference_summary.version IS 'A reference that gives another summary gets the next version; the old one stays with what was measured against it.';
+
+COMMENT ON COLUMN llmmon.reference_summary.basis IS 'SHA-256 over the metric, its parameters, how it is segmented, and the reference windows.';
+
+COMMENT ON COLUMN llmmon.reference_summary.judged_at IS 'When the last of the reference windows was judged, NULL when none had a request; a later one means that the summary must be made anew.';
+
+ALTER TABLE llmmon.reference_summary ALTER COLUMN reference_summary_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.reference_summary_reference_summary_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1659,6 +1701,9 @@ ALTER TABLE ONLY llmmon.response
 ALTER TABLE ONLY llmmon.score
     ADD CONSTRAINT one_score_per_response_and_scorer UNIQUE (request_key, lane, variant, repeat, scorer);
 
+ALTER TABLE ONLY llmmon.reference_summary
+    ADD CONSTRAINT one_version_per_stream UNIQUE (deployment, monitor, segment, version);
+
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT one_version_per_stream_and_window UNIQUE (deployment, monitor, segment, window_start, version);
 
@@ -1670,6 +1715,9 @@ ALTER TABLE ONLY llmmon.provenance
 
 ALTER TABLE ONLY llmmon.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (quarantine_id);
+
+ALTER TABLE ONLY llmmon.reference_summary
+    ADD CONSTRAINT reference_summary_pkey PRIMARY KEY (reference_summary_id);
 
 ALTER TABLE ONLY llmmon.report
     ADD CONSTRAINT report_pkey PRIMARY KEY (report_id);
@@ -1815,11 +1863,17 @@ ALTER TABLE ONLY llmmon.held_row
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT measurement_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
+ALTER TABLE ONLY llmmon.measurement
+    ADD CONSTRAINT measurement_reference_summary_id_fkey FOREIGN KEY (reference_summary_id) REFERENCES llmmon.reference_summary(reference_summary_id);
+
 ALTER TABLE ONLY llmmon.quarantine
     ADD CONSTRAINT quarantine_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES llmmon.ingest_batch(batch_id);
 
 ALTER TABLE ONLY llmmon.quarantine
     ADD CONSTRAINT quarantine_resolved_batch_id_fkey FOREIGN KEY (resolved_batch_id) REFERENCES llmmon.ingest_batch(batch_id);
+
+ALTER TABLE ONLY llmmon.reference_summary
+    ADD CONSTRAINT reference_summary_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
 ALTER TABLE ONLY llmmon.response
     ADD CONSTRAINT response_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
@@ -2230,6 +2284,11 @@ GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
 
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.reference_summary TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.reference_summary TO llmmon_analyst;
+
+GRANT UPDATE(judged_at) ON TABLE llmmon.reference_summary TO llmmon_writer;
 
 GRANT SELECT,INSERT ON TABLE llmmon.review TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.review TO llmmon_auditor;

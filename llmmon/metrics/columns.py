@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from llmmon.metrics.base import WindowData
 from llmmon.metrics.intervals import Floats
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 
 LATENCIES: Final = ("latency_ms", "ttft_ms", "tpot_ms")
 NUMBERS: Final = (*LATENCIES, "n_input_tokens", "n_output_tokens", "cost_usd", "feedback")
-CATEGORIES: Final = ("model", "model_version", "route", "tenant", "language", "status", "error_type")
+CATEGORIES: Final = ("model", "model_version", "route", "tenant", "language", "status", "error_type", "finish_reason")
 TEXTS: Final = ("response_text", "prompt")
 AS_LOGGED: Final = "as_logged"
+_LONGEST_NAME: Final = 200
+"""Characters of a category; names come from logs, which may hold anything."""
 
 
 def require(name: str, value: str, allowed: Sequence[str]) -> None:
@@ -38,20 +41,40 @@ def numbers(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, F
         ``logged`` for what production measured, else the plain replays of that lane.
     """
     if lane == LOGGED:
-        frame = data.requests[data.requests["status"] == "ok"]
+        frame, keep = data.requests, data.is_answered
         weights = np.ones(len(frame))
     else:
         replays = data.responses
         frame = replays[(replays["lane"] == lane) & (replays["variant"] == AS_LOGGED) & replays["reason"].isna()]
-        weights = frame["weight"].to_numpy(dtype=float)
-    if field == "tpot_ms":
-        tokens = frame["n_output_tokens"].to_numpy(dtype=float)
-        spent = frame["latency_ms"].to_numpy(dtype=float) - frame["ttft_ms"].to_numpy(dtype=float)
-        values = np.divide(spent, tokens - 1, out=np.full(len(frame), np.nan), where=tokens > 1)
-    else:
-        values = frame[field].to_numpy(dtype=float)
-    keep = np.isfinite(values)
-    return values[keep], weights[keep]
+        keep, weights = np.ones(len(frame), dtype=bool), frame["weight"].to_numpy(dtype=float)
+    values = _values(frame, field)
+    keep = keep & np.isfinite(values)
+    return (values, weights) if keep.all() else (values[keep], weights[keep])
+
+
+def number_rows(data: WindowData, fields: Sequence[str]) -> Floats:
+    """Return several numeric columns side by side, of the answered requests that have every one of them."""
+    rows = np.column_stack([_values(data.requests, field) for field in fields])
+    return np.asarray(rows[data.is_answered & np.isfinite(rows).all(axis=1)])
+
+
+def _values(frame: pandas.DataFrame, field: str) -> Floats:
+    if field != "tpot_ms":
+        return np.asarray(frame[field], dtype=float)
+    tokens = frame["n_output_tokens"].to_numpy(dtype=float)
+    spent = frame["latency_ms"].to_numpy(dtype=float) - frame["ttft_ms"].to_numpy(dtype=float)
+    return np.asarray(np.divide(spent, tokens - 1, out=np.full(len(frame), np.nan), where=tokens > 1))
+
+
+def categories(data: WindowData, field: str) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Return the values of a categorical column and how often each is seen, the most frequent first and ties by name.
+
+    Failed requests are among them, missing values are not.
+    """
+    counts = data.requests[field].value_counts(sort=False)
+    counts = counts.groupby(counts.index.astype(str).str[:_LONGEST_NAME]).sum()  # sorted by name
+    counts = counts.sort_values(ascending=False, kind="stable")
+    return [str(name) for name in counts.index], np.asarray(counts, dtype=np.int64)
 
 
 def scored(data: WindowData, scorer: str, lane: str, variant: str = AS_LOGGED) -> pandas.DataFrame:

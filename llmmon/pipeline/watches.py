@@ -15,7 +15,7 @@ from llmmon.config.records import PluginConfig
 from llmmon.detectors.base import Detector, detectors
 from llmmon.model import Provenance
 from llmmon.pipeline.judge import Rule
-from llmmon.pipeline.measure import unit_and_direction
+from llmmon.pipeline.monitors import unit_and_direction
 from llmmon.registry import parameters_of
 from llmmon.store.provenance import remember
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
-
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import CATEGORIES, NUMBERS, require
-from llmmon.metrics.drift.bins import check_binning, compare, count_bins
-from llmmon.metrics.intervals import Floats
+from llmmon.metrics.drift.bins import check_binning, compare, count_bins, jensen_shannon_divergence, summarise_bins
 from llmmon.model import Direction, Estimate
 
 
@@ -36,6 +33,10 @@ class JensenShannon:
     scipy's ``jensenshannon(p, q, base=2)``. The interval is the hull of the percentile and the basic bootstrap
     interval over bin counts.
 
+    The G statistic of the two sides is 2 ln(2) (n + N) times the divergence with weights n and N in place of halves, so
+    it says the same, and grows with the number of rows; the divergence can be compared between windows. The reference
+    keeps its 256 most frequent categories; the others, and whatever is new, are one more.
+
     References
     ----------
     J. Lin, "Divergence measures based on the Shannon entropy", IEEE Transactions on Information Theory 37, 1991.
@@ -45,6 +46,7 @@ class JensenShannon:
     unit: ClassVar[str] = "bits"
     direction: ClassVar[Direction] = "lower_is_better"
     needs_reference: ClassVar[bool] = True
+    summary_version: ClassVar[int] = 1
 
     field: str = "route"
     bins: int = 10
@@ -55,21 +57,14 @@ class JensenShannon:
         require("field", self.field, (*CATEGORIES, *NUMBERS))
         check_binning(self.bins, self.n_resamples)
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:
+    def summarise(self, reference: WindowData) -> Summary:
+        """Return the bins, and the rows of the reference windows in each."""
+        return summarise_bins(reference, self.field, self.bins)
+
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:
         """Return the divergence with its bootstrap interval, and the bins in the detail."""
-        counts = count_bins(current, reference, self.field, self.bins)
+        counts = count_bins(current, reference, self.field)
         if isinstance(counts, Estimate):
             return counts
-        found = compare(counts, _divergence, n_resamples=self.n_resamples, seed=self.seed)
+        found = compare(counts, jensen_shannon_divergence, n_resamples=self.n_resamples, seed=self.seed)
         return replace(found, high=None if found.high is None else min(1.0, found.high))
-
-
-def _divergence(current: Floats, reference: Floats) -> Floats:
-    p = current / current.sum(axis=-1, keepdims=True)
-    q = reference / reference.sum(axis=-1, keepdims=True)
-    middle = (p + q) / 2
-    parts = [
-        np.where(side > 0, side * np.log2(np.where(side > 0, side, 1) / np.where(middle > 0, middle, 1)), 0.0)
-        for side in (p, q)
-    ]
-    return np.asarray(((parts[0] + parts[1]) / 2).sum(axis=-1).clip(0.0, 1.0))
