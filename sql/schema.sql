@@ -728,6 +728,52 @@ CREATE VIEW compliance.erasure_proof WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.erasure_proof IS 'Erasures: per destroyed key when, by whom and why; how many stored texts it sealed, which nobody can read any more, how many of their requests still have the digest, and of their batches the root, that prove the rest; and whether the subject came back. Duties: GDPR Art. 17 (erasure), Art. 5(2) (accountability) and Art. 30; SOC 2 C1.2 and P4.3 (disposal).
 sha256 b77f4af5cb8e4994c51a9ed65c3be7bb3c2a9c62db4abfbcd0409f671e38a22c';
 
+CREATE TABLE llmmon.provenance (
+    provenance_id bigint NOT NULL,
+    digest bytea NOT NULL,
+    kind text NOT NULL,
+    plugin text NOT NULL,
+    parameters jsonb NOT NULL,
+    code_version text NOT NULL,
+    config_digest text NOT NULL,
+    model_revision text,
+    seed bigint,
+    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
+
+CREATE VIEW compliance.evidence_ledger WITH (security_invoker='true') AS
+ SELECT e.deployment,
+    e.window_start,
+    e.monitor,
+    e.segment,
+    e.detector,
+    e.value,
+    e.reference_value,
+    e.effect,
+    ((p.parameters ->> 'min_effect'::text))::double precision AS min_effect,
+    e.e_value,
+    b.threshold_e,
+    b.alpha,
+    b.n_streams,
+    COALESCE((e.e_value >= b.threshold_e), false) AS is_significant,
+    e.relevant AS is_relevant,
+    e.reason AS why_no_evidence,
+    a.alert_id,
+    e.measurement_id,
+    p.parameters AS detector_parameters,
+    p.code_version,
+    b.decided_at
+   FROM (((llmmon.evidence e
+     JOIN llmmon.provenance p USING (provenance_id))
+     LEFT JOIN llmmon.alarm_budget b USING (deployment, window_start))
+     LEFT JOIN llmmon.alert a ON (((a.deployment = e.deployment) AND (a.monitor = e.monitor) AND (a.segment = e.segment) AND (a.window_start = e.window_start))))
+  ORDER BY e.deployment, e.window_start, e.monitor, e.segment;
+
+COMMENT ON VIEW compliance.evidence_ledger IS 'Evidence ledger: per window and stream, what was tested, the evidence it gave or why none, the evidence it needed, and the alert that was opened on it: who spent the alarm budget, and on what. A stream without evidence is counted in the threshold. Duties: AI Act Art. 12 (records), 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.4 and 4.2.
+sha256 505002b9d588bfd90607498aea0b2cb44bffe552bbbf057a0495b5a909443c45';
+
 CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
  SELECT b.batch_id,
     b.source,
@@ -876,21 +922,6 @@ CREATE VIEW compliance.ledger_status WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.ledger_status IS 'Ledger status: how many audit events are sealed, wait, or are lost to the ledger, and which signed head was sent last to each channel. A ledger is as good as the heads that others hold: `llmmon audit verify` compares with those. Duties: AI Act Art. 12 and 19 (logs that can be relied on); SOC 2 CC7.2; ISO 27001 A.8.15 (protection of logs).
 sha256 09128c7ceca961eba756c7f1b19591cfa0ac7a97641326df271947aff2a72a40';
-
-CREATE TABLE llmmon.provenance (
-    provenance_id bigint NOT NULL,
-    digest bytea NOT NULL,
-    kind text NOT NULL,
-    plugin text NOT NULL,
-    parameters jsonb NOT NULL,
-    code_version text NOT NULL,
-    config_digest text NOT NULL,
-    model_revision text,
-    seed bigint,
-    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
 
 CREATE TABLE llmmon.response (
     response_id bigint NOT NULL,
@@ -2130,6 +2161,12 @@ GRANT SELECT(created_at) ON TABLE llmmon.subject_key TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_writer;
 
+GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.evidence_ledger TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.evidence_ledger TO llmmon_writer;
+
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_writer;
 
@@ -2184,9 +2221,6 @@ GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_writer;
-
-GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.response TO llmmon_writer;
 
