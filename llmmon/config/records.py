@@ -118,7 +118,7 @@ class SloConfig(Record):
     objective: float = Field(gt=0, lt=1)
     days: int = Field(28, ge=1, le=366)
     segment: str = Field("all", pattern=r"^(all|[a-z_.]+=.+)$")
-    field: Literal["latency_ms", "ttft_ms", "tpot_ms"] = "latency_ms"
+    field: Literal["latency_ms", "ttft_ms", "tpot_ms", "queue_ms"] = "latency_ms"
     limit_ms: float | None = Field(None, gt=0)
     fails_count: bool = True
     description: str = ""

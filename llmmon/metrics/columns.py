@@ -15,7 +15,8 @@ from llmmon.model import LOGGED
 if TYPE_CHECKING:
     import pandas
 
-LATENCIES: Final = ("latency_ms", "ttft_ms", "tpot_ms")
+Objects = npt.NDArray[np.object_]
+LATENCIES: Final = ("latency_ms", "ttft_ms", "tpot_ms", "queue_ms")
 NUMBERS: Final = (*LATENCIES, "n_input_tokens", "n_output_tokens", "cost_usd", "feedback")
 CATEGORIES: Final = ("model", "model_version", "route", "tenant", "language", "status", "error_type")
 TEXTS: Final = ("response_text", "prompt")
@@ -31,22 +32,31 @@ def require(name: str, value: str, allowed: Sequence[str]) -> None:
 
 
 def numbers(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, Floats]:
-    """Return the values of a numeric column and their weights; failed requests and replays are left out.
+    """Return the values of a numeric column and their weights, as `rows_of` chooses them."""
+    values, weights, _ = rows_of(data, field, lane)
+    return values, weights
+
+
+def rows_of(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, Floats, Objects | None]:
+    """Return the values of a numeric column, their weights and, of logged requests, whose they are.
+
+    Failed requests and replays are left out.
 
     Parameters
     ----------
     field : str
         One of `NUMBERS`. ``tpot_ms`` is (latency - TTFT) / (output tokens - 1), for answers of two tokens or more.
+    ``queue_ms`` is logged by few.
     lane : str
         ``logged`` for what production measured, else the plain replays of that lane.
     """
     if lane == LOGGED:
         frame = data.requests[data.requests["status"] == "ok"]
-        weights = np.ones(len(frame))
+        weights, clusters = np.ones(len(frame)), frame["cluster"].to_numpy(dtype=object)
     else:
         replays = data.responses
         frame = replays[(replays["lane"] == lane) & (replays["variant"] == AS_LOGGED) & replays["reason"].isna()]
-        weights = frame["weight"].to_numpy(dtype=float)
+        weights, clusters = frame["weight"].to_numpy(dtype=float), None
     if field == "tpot_ms":
         tokens = frame["n_output_tokens"].to_numpy(dtype=float)
         spent = frame["latency_ms"].to_numpy(dtype=float) - frame["ttft_ms"].to_numpy(dtype=float)
@@ -54,7 +64,7 @@ def numbers(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, F
     else:
         values = frame[field].to_numpy(dtype=float)
     keep = np.isfinite(values)
-    return values[keep], weights[keep]
+    return values[keep], weights[keep], None if clusters is None else clusters[keep]
 
 
 def categories(data: WindowData, field: str) -> tuple[list[str], npt.NDArray[np.int64]]:
@@ -69,12 +79,12 @@ def categories(data: WindowData, field: str) -> tuple[list[str], npt.NDArray[np.
 
 
 def scored(data: WindowData, scorer: str, lane: str, variant: str = AS_LOGGED) -> pandas.DataFrame:
-    """Return one row per request that has a score: its mean over repeats as ``value``, ``weight`` and the groups."""
+    """Return one row per request that has a score: its mean over repeats as ``value``, and what the request adds."""
     rows = data.scores
     chosen = rows[
         (rows["scorer"] == scorer) & (rows["lane"] == lane) & (rows["variant"] == variant) & rows["value"].notna()
     ]
-    how = {name: "first" for name in chosen.columns if name == "weight" or name.startswith("group.")}
+    how = {name: "first" for name in chosen.columns if name in {"weight", "cluster"} or name.startswith("group.")}
     return chosen.groupby("request_key", as_index=False, sort=True).agg({"value": "mean", **how})
 
 
