@@ -23,6 +23,8 @@ ACCURACY: Final = 0.01
 """Largest relative error of a quantile."""
 _WIDTH: Final = math.log((1 + ACCURACY) / (1 - ACCURACY))
 _ZERO: Final = -32768
+_LARGEST: Final = 32767
+"""Bucket of all that is too large for one of its own, from some 1e284 on: buckets are smallint in SQL."""
 _SMALLEST: Final = 1e-6
 """Values up to this count as zero."""
 
@@ -37,8 +39,10 @@ class Sketch:
     @classmethod
     def of(cls, values: Any) -> Sketch:
         """Sketch finite values of 0 or more."""
-        buckets, counts = np.unique(buckets_of(np.asarray(values, dtype=float)), return_counts=True)
-        return cls(buckets=buckets, counts=counts.astype(np.int64))
+        found = buckets_of(np.asarray(values, dtype=float))
+        counts = np.bincount(found - _ZERO)
+        seen = np.flatnonzero(counts)
+        return cls(buckets=seen + _ZERO, counts=counts[seen])
 
     @property
     def n(self) -> int:
@@ -64,8 +68,7 @@ class Sketch:
 
 def buckets_of(values: Floats) -> Codes:
     """Return the bucket of each value."""
-    with np.errstate(divide="ignore"):
-        found = np.ceil(np.log(np.maximum(values, _SMALLEST)) / _WIDTH)
+    found = np.minimum(np.ceil(np.log(np.maximum(values, _SMALLEST)) / _WIDTH), _LARGEST)
     return np.where(values <= _SMALLEST, _ZERO, found).astype(np.int64)
 
 

@@ -9,7 +9,8 @@ WITH last AS (
    GROUP BY deployment
 ), counted AS (
   SELECT o.deployment, o.slo, last.as_of, s.window_end, s.window_end - s.window_start AS length,
-         s.n_missing                                                                        AS n_unknown,
+         
+         CASE WHEN o.limit_ms IS NULL THEN 0 ELSE s.n_missing END                           AS n_unknown,
          CASE WHEN o.limit_ms IS NULL THEN s.n + s.n_missing ELSE s.n END
            + CASE WHEN o.fails_count THEN s.n_failed ELSE 0 END                             AS n,
          CASE WHEN o.fails_count THEN s.n_failed ELSE 0 END

@@ -106,10 +106,9 @@ BEGIN ATOMIC
       FROM chosen AS c
      GROUP BY c.segment, c.field
   ), summed AS (
-    SELECT c.segment, c.field, b.bucket, sum(b.n)::bigint AS n
-      FROM chosen AS c
-     CROSS JOIN LATERAL unnest(c.buckets, c.counts) AS b (bucket, n)
-     GROUP BY c.segment, c.field, b.bucket
+    SELECT b.segment, b.field, b.bucket, sum(b.n)::bigint AS n
+      FROM (SELECT c.segment, c.field, unnest(c.buckets) AS bucket, unnest(c.counts) AS n FROM chosen AS c) AS b
+     GROUP BY b.segment, b.field, b.bucket
   ), merged AS (
     SELECT s.segment, s.field, llmmon.histogram_quantiles(array_agg(s.bucket), array_agg(s.n), '{0.5,0.9,0.95,0.99}') AS q
       FROM summed AS s
