@@ -75,6 +75,7 @@ CREATE FUNCTION audit.seal(max_events bigint) RETURNS bigint
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
+  last   bigint;
   before bigint;
   after  bigint;
   level  integer := 1;
@@ -82,11 +83,10 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtext('audit.seal')) THEN
     RETURN NULL;
   END IF;
+  last := (SELECT max(event_id) FROM (SELECT event_id FROM audit.pending ORDER BY event_id LIMIT max_events) AS round);
   before := coalesce((SELECT max(seq) + 1 FROM audit.leaf), 0);
   WITH taken AS (
-    DELETE FROM audit.pending
-     WHERE event_id IN (SELECT event_id FROM audit.pending ORDER BY event_id LIMIT max_events)
-    RETURNING event_id
+    DELETE FROM audit.pending WHERE event_id <= last RETURNING event_id
   )
   INSERT INTO audit.leaf (seq, event_id, hash)
   SELECT before - 1 + row_number() OVER (ORDER BY event_id), event_id, audit.leaf_hash(recorded_us, body)
@@ -299,13 +299,16 @@ CREATE FUNCTION llmmon.latency_quantiles(of_deployment text, from_at timestamp w
             FROM chosen c_1
            GROUP BY c_1.segment, c_1.field
          ), summed AS (
-          SELECT c_1.segment,
-             c_1.field,
+          SELECT b.segment,
+             b.field,
              b.bucket,
              sum(b.n) AS n
-            FROM (chosen c_1
-              CROSS JOIN LATERAL UNNEST(c_1.buckets, c_1.counts) b(bucket, n))
-           GROUP BY c_1.segment, c_1.field, b.bucket
+            FROM ( SELECT c_1.segment,
+                     c_1.field,
+                     unnest(c_1.buckets) AS bucket,
+                     unnest(c_1.counts) AS n
+                    FROM chosen c_1) b
+           GROUP BY b.segment, b.field, b.bucket
          ), merged AS (
           SELECT s.segment,
              s.field,
@@ -1375,7 +1378,10 @@ CREATE VIEW compliance.slo_status WITH (security_invoker='true') AS
             last.as_of,
             s.window_end,
             (s.window_end - s.window_start) AS length,
-            s.n_missing AS n_unknown,
+                CASE
+                    WHEN (o_1.limit_ms IS NULL) THEN (0)::bigint
+                    ELSE s.n_missing
+                END AS n_unknown,
             (
                 CASE
                     WHEN (o_1.limit_ms IS NULL) THEN (s.n + s.n_missing)
@@ -1436,7 +1442,7 @@ CREATE VIEW compliance.slo_status WITH (security_invoker='true') AS
   ORDER BY o.deployment, o.slo;
 
 COMMENT ON VIEW compliance.slo_status IS 'Service level objectives: how many requests may break each within its days, how many did, and how fast the last 1, 6, 24 and 72 hours spend that budget (burn rate 1 spends it exactly in time; the SRE Workbook acts on 14.4 over 1 h, 6 over 6 h, 1 over 72 h). A request counts as too slow when its sketch bucket lies above the limit''s, so from at most 2% above it. Requests that succeeded without a logged latency are neither good nor bad. It only informs: alarms are raised within the alarm budget alone. Duties: AI Act Art. 15 (declared performance) and 72; SOC 2 A1.1 (availability commitments).
-sha256 9e9bdbdc07feaf6ec64d7fbab6ed6d36ba08112381f83225069f085dbe883429';
+sha256 19e07ca5ffd30c92930c555cc7b44154bd733c3109bc25e814ed9101751fd0b7';
 
 CREATE VIEW compliance.traffic_accounted_for WITH (security_invoker='true') AS
  WITH retired AS (
@@ -1556,6 +1562,7 @@ CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoke
             COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'expired'::text)), (0)::numeric) AS n_expired,
             COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'pending'::text)), (0)::numeric) AS n_pending,
             sum(coverage.n) AS n_counted,
+            max(coverage.probability) FILTER (WHERE (coverage.state = 'sampled_out'::text)) AS sampling_probability,
             string_agg(DISTINCT NULLIF(coverage.reason, ''::text), '; '::text) AS reasons
            FROM llmmon.coverage
           GROUP BY coverage.deployment, coverage.window_start, coverage.stage
@@ -1574,15 +1581,16 @@ CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoke
     ((COALESCE(done.n_requests, known.n_known))::numeric - COALESCE(counted.n_counted, (0)::numeric)) AS n_unaccounted,
     ((done.state IS NOT NULL) AND ((done.n_requests)::numeric = COALESCE(counted.n_counted, (0)::numeric))) AS closes,
     COALESCE(done.reason, counted.reasons) AS reason,
-    done.finished_at
+    done.finished_at,
+    counted.sampling_probability
    FROM (((known
      CROSS JOIN ( VALUES (1,'ingest'::text), (2,'sample'::text), (3,'replay'::text), (4,'score'::text), (5,'measure'::text), (6,'detect'::text)) stages("position", stage))
      LEFT JOIN llmmon.window_stage done ON (((done.deployment = known.deployment) AND (done.window_start = known.window_start) AND (done.stage = stages.stage))))
      LEFT JOIN counted ON (((counted.deployment = known.deployment) AND (counted.window_start = known.window_start) AND (counted.stage = stages.stage))))
   ORDER BY known.deployment, known.window_start, stages."position";
 
-COMMENT ON VIEW compliance.what_ran_and_what_was_not_looked_at IS 'What ran and what was not looked at: per window and stage, how many requests were done, sampled out, failed, given up or left, and whether that adds up. Duties: AI Act Art. 12 (traceability), 26(5) (monitoring by deployers), 72 (post-market monitoring); ISO/IEC 42001 9.1; NIST AI RMF MEASURE 2.4.
-sha256 691a2ed987f8290d117a912f6ac6b4bf82668836217de6c1b69c59809525c260';
+COMMENT ON VIEW compliance.what_ran_and_what_was_not_looked_at IS 'What ran and what was not looked at: per window and stage, how many requests were done, sampled out (and with which probability each was drawn), failed, given up or left, and whether that adds up. Duties: AI Act Art. 12 (traceability), 26(5) (monitoring by deployers), 72 (post-market monitoring); ISO/IEC 42001 9.1; NIST AI RMF MEASURE 2.4.
+sha256 bd90fd2a8f09cc3e95699217d26a966340e4915571453304fe45e2562823bc13';
 
 CREATE VIEW compliance.who_did_what WITH (security_invoker='true') AS
  SELECT event_id,

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
 
 from llmmon.model import Direction, Estimate, Segment, Window
 from llmmon.registry import Registry
@@ -45,6 +49,11 @@ class WindowData:
     requests: pandas.DataFrame
     scores: pandas.DataFrame
     responses: pandas.DataFrame
+
+    @cached_property
+    def is_answered(self) -> npt.NDArray[np.bool_]:
+        """Which requests did not fail; asked by every metric over a numeric column, so compared once."""
+        return np.asarray(self.requests["status"] == "ok", dtype=bool)
 
 
 class Metric(Protocol):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Objects = npt.NDArray[np.object_]
 LATENCIES: Final = ("latency_ms", "ttft_ms", "tpot_ms", "queue_ms")
 NUMBERS: Final = (*LATENCIES, "n_input_tokens", "n_output_tokens", "cost_usd", "feedback")
-CATEGORIES: Final = ("model", "model_version", "route", "tenant", "language", "status", "error_type")
+CATEGORIES: Final = ("model", "model_version", "route", "tenant", "language", "status", "error_type", "finish_reason")
 TEXTS: Final = ("response_text", "prompt")
 AS_LOGGED: Final = "as_logged"
 _LONGEST_NAME: Final = 200
@@ -32,39 +32,50 @@ def require(name: str, value: str, allowed: Sequence[str]) -> None:
 
 
 def numbers(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, Floats]:
-    """Return the values of a numeric column and their weights, as `rows_of` chooses them."""
-    values, weights, _ = rows_of(data, field, lane)
-    return values, weights
-
-
-def rows_of(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, Floats, Objects | None]:
-    """Return the values of a numeric column, their weights and, of logged requests, whose they are.
-
-    Failed requests and replays are left out.
+    """Return the values of a numeric column and their weights; failed requests and replays are left out.
 
     Parameters
     ----------
     field : str
         One of `NUMBERS`. ``tpot_ms`` is (latency - TTFT) / (output tokens - 1), for answers of two tokens or more.
-    ``queue_ms`` is logged by few.
     lane : str
         ``logged`` for what production measured, else the plain replays of that lane.
     """
+    _, values, weights, keep = _column(data, field, lane)
+    return (values, weights) if keep.all() else (values[keep], weights[keep])
+
+
+def rows_of(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, Floats, Objects | None]:
+    """Return the same values and weights, and whose each is: of logged requests only, replays were drawn one by one."""
+    frame, values, weights, keep = _column(data, field, lane)
+    clusters = frame["cluster"].to_numpy(dtype=object)[keep] if lane == LOGGED else None
+    return values[keep], weights[keep], clusters
+
+
+def _column(data: WindowData, field: str, lane: str) -> tuple[pandas.DataFrame, Floats, Floats, npt.NDArray[np.bool_]]:
     if lane == LOGGED:
-        frame = data.requests[data.requests["status"] == "ok"]
-        weights, clusters = np.ones(len(frame)), frame["cluster"].to_numpy(dtype=object)
+        frame, keep = data.requests, data.is_answered
+        weights = np.ones(len(frame))
     else:
         replays = data.responses
         frame = replays[(replays["lane"] == lane) & (replays["variant"] == AS_LOGGED) & replays["reason"].isna()]
-        weights, clusters = frame["weight"].to_numpy(dtype=float), None
-    if field == "tpot_ms":
-        tokens = frame["n_output_tokens"].to_numpy(dtype=float)
-        spent = frame["latency_ms"].to_numpy(dtype=float) - frame["ttft_ms"].to_numpy(dtype=float)
-        values = np.divide(spent, tokens - 1, out=np.full(len(frame), np.nan), where=tokens > 1)
-    else:
-        values = frame[field].to_numpy(dtype=float)
-    keep = np.isfinite(values)
-    return values[keep], weights[keep], None if clusters is None else clusters[keep]
+        keep, weights = np.ones(len(frame), dtype=bool), frame["weight"].to_numpy(dtype=float)
+    values = _values(frame, field)
+    return frame, values, weights, keep & np.isfinite(values)
+
+
+def number_rows(data: WindowData, fields: Sequence[str]) -> Floats:
+    """Return several numeric columns side by side, of the answered requests that have every one of them."""
+    rows = np.column_stack([_values(data.requests, field) for field in fields])
+    return np.asarray(rows[data.is_answered & np.isfinite(rows).all(axis=1)])
+
+
+def _values(frame: pandas.DataFrame, field: str) -> Floats:
+    if field != "tpot_ms":
+        return np.asarray(frame[field], dtype=float)
+    tokens = frame["n_output_tokens"].to_numpy(dtype=float)
+    spent = frame["latency_ms"].to_numpy(dtype=float) - frame["ttft_ms"].to_numpy(dtype=float)
+    return np.asarray(np.divide(spent, tokens - 1, out=np.full(len(frame), np.nan), where=tokens > 1))
 
 
 def categories(data: WindowData, field: str) -> tuple[list[str], npt.NDArray[np.int64]]:
