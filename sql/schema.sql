@@ -160,6 +160,14 @@ BEGIN
   RETURN true;
 END $$;
 
+CREATE FUNCTION llmmon.bucket_of(value double precision) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (value <= (0.000001)::double precision) THEN '-32768'::integer ELSE (ceil((ln(value) / ln(((1.01)::double precision / (0.99)::double precision)))))::integer END;
+
+CREATE FUNCTION llmmon.bucket_value(bucket integer) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (bucket = '-32768'::integer) THEN (0)::double precision ELSE (((2)::double precision * power(((1.01 / 0.99))::double precision, (bucket)::double precision)) / (((1.01 / 0.99) + (1)::numeric))::double precision) END;
+
 CREATE FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -216,6 +224,112 @@ BEGIN
   END LOOP;
   RETURN partition_name;
 END $$;
+
+CREATE FUNCTION llmmon.histogram_quantiles(buckets smallint[], counts bigint[], levels double precision[]) RETURNS double precision[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ WITH cumulative AS MATERIALIZED (
+          SELECT llmmon.bucket_value((b.bucket)::integer) AS value,
+             sum(b.n) OVER (ORDER BY b.bucket) AS upto,
+             sum(b.n) OVER () AS total
+            FROM UNNEST(histogram_quantiles.buckets, histogram_quantiles.counts) b(bucket, n)
+         ), wanted AS (
+          SELECT l.place,
+             l.level,
+             (l.level * ((c.total - (1)::numeric))::double precision) AS rank
+            FROM (unnest(histogram_quantiles.levels) WITH ORDINALITY l(level, place)
+              CROSS JOIN ( SELECT max(cumulative.total) AS total
+                    FROM cumulative) c)
+         ), found AS (
+          SELECT w.place,
+             w.rank,
+             min(c.value) FILTER (WHERE ((c.upto)::double precision > floor(w.rank))) AS low,
+             min(c.value) FILTER (WHERE ((c.upto)::double precision > ceil(w.rank))) AS high
+            FROM (wanted w
+              CROSS JOIN cumulative c)
+           GROUP BY w.place, w.rank
+         )
+  SELECT array_agg((found.low + ((found.high - found.low) * (found.rank - floor(found.rank)))) ORDER BY found.place) AS array_agg
+    FROM found;
+END;
+
+CREATE TABLE llmmon.latency_sketch (
+    deployment text NOT NULL,
+    segment text NOT NULL,
+    field text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    n_requests bigint NOT NULL,
+    n_failed bigint NOT NULL,
+    n_missing bigint NOT NULL,
+    n bigint NOT NULL,
+    buckets smallint[] NOT NULL,
+    counts integer[] NOT NULL,
+    sketched_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT every_request_is_accounted_for CHECK (((n_requests = ((n_failed + n_missing) + n)) AND (LEAST(n_failed, n_missing, n) >= 0)))
+);
+
+COMMENT ON COLUMN llmmon.latency_sketch.n_failed IS 'Requests that failed; they are in no bucket.';
+
+COMMENT ON COLUMN llmmon.latency_sketch.n_missing IS 'Requests that succeeded and have no value: not logged, or not plausible (below 0).';
+
+COMMENT ON COLUMN llmmon.latency_sketch.buckets IS 'Bucket numbers, ascending; counts says how many values each holds.';
+
+CREATE FUNCTION llmmon.latency_quantiles(of_deployment text, from_at timestamp with time zone, until_at timestamp with time zone, of_segment text DEFAULT NULL::text) RETURNS TABLE(segment text, field text, p50 double precision, p90 double precision, p95 double precision, p99 double precision, n bigint, n_failed bigint, n_missing bigint, n_windows bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ WITH chosen AS (
+          SELECT s.segment,
+             s.field,
+             s.window_start,
+             s.n,
+             s.n_failed,
+             s.n_missing,
+             s.buckets,
+             s.counts
+            FROM llmmon.latency_sketch s
+           WHERE ((s.deployment = latency_quantiles.of_deployment) AND (s.window_start >= latency_quantiles.from_at) AND (s.window_start < latency_quantiles.until_at) AND ((latency_quantiles.of_segment IS NULL) OR (s.segment = latency_quantiles.of_segment)))
+         ), counted AS (
+          SELECT c_1.segment,
+             c_1.field,
+             (sum(c_1.n))::bigint AS n,
+             (sum(c_1.n_failed))::bigint AS n_failed,
+             (sum(c_1.n_missing))::bigint AS n_missing,
+             count(*) AS n_windows
+            FROM chosen c_1
+           GROUP BY c_1.segment, c_1.field
+         ), summed AS (
+          SELECT b.segment,
+             b.field,
+             b.bucket,
+             sum(b.n) AS n
+            FROM ( SELECT c_1.segment,
+                     c_1.field,
+                     unnest(c_1.buckets) AS bucket,
+                     unnest(c_1.counts) AS n
+                    FROM chosen c_1) b
+           GROUP BY b.segment, b.field, b.bucket
+         ), merged AS (
+          SELECT s.segment,
+             s.field,
+             llmmon.histogram_quantiles(array_agg(s.bucket), array_agg(s.n), '{0.5,0.9,0.95,0.99}'::double precision[]) AS q
+            FROM summed s
+           GROUP BY s.segment, s.field
+         )
+  SELECT c.segment,
+     c.field,
+     m.q[1] AS q,
+     m.q[2] AS q,
+     m.q[3] AS q,
+     m.q[4] AS q,
+     c.n,
+     c.n_failed,
+     c.n_missing,
+     c.n_windows
+    FROM (counted c
+      LEFT JOIN merged m USING (segment, field))
+   ORDER BY c.segment, c.field;
+END;
 
 CREATE TABLE audit.anchor (
     anchor_id bigint NOT NULL,
@@ -838,6 +952,77 @@ CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad + held; whether the bad and the held ones are all kept, whether the batch begins where the one before ended, what its gate said, who decided on it if it was held and why, and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
 sha256 bc34f440e850ed0e64502ff611f9d8e9706d380871e99b1e07436a7834294a3b';
 
+CREATE TABLE llmmon.latency_day (
+    deployment text NOT NULL,
+    segment text NOT NULL,
+    field text NOT NULL,
+    day date NOT NULL,
+    n_windows integer NOT NULL,
+    n_windows_expected integer NOT NULL,
+    n_requests bigint NOT NULL,
+    n_failed bigint NOT NULL,
+    n_missing bigint NOT NULL,
+    n bigint NOT NULL,
+    buckets smallint[] NOT NULL,
+    counts bigint[] NOT NULL,
+    rolled_up_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE llmmon.latency_day IS 'The sketches of a day merged; they outlive those of its windows.';
+
+COMMENT ON COLUMN llmmon.latency_day.n_windows IS 'Windows of the day that were measured, of n_windows_expected.';
+
+CREATE VIEW compliance.latency_by_day WITH (security_invoker='true') AS
+ SELECT d.deployment,
+    d.day,
+    d.segment,
+    d.field,
+    d.n_requests,
+    d.n_failed,
+    d.n_missing,
+    d.n,
+    q.quantiles[1] AS p50,
+    q.quantiles[2] AS p90,
+    q.quantiles[3] AS p95,
+    q.quantiles[4] AS p99,
+    (((d.n_windows || ' of '::text) || d.n_windows_expected) || ' windows'::text) AS coverage,
+    (d.n_windows = d.n_windows_expected) AS is_complete,
+    (EXISTS ( SELECT
+           FROM llmmon.latency_sketch s
+          WHERE ((s.deployment = d.deployment) AND (s.field = d.field) AND (s.segment = d.segment) AND (s.window_start >= ((d.day)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (s.window_start < (((d.day + 1))::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (s.sketched_at > d.rolled_up_at)))) AS is_stale
+   FROM (llmmon.latency_day d
+     CROSS JOIN LATERAL llmmon.histogram_quantiles(d.buckets, d.counts, '{0.5,0.9,0.95,0.99}'::double precision[]) q(quantiles))
+  ORDER BY d.deployment, d.day, d.segment, d.field;
+
+COMMENT ON VIEW compliance.latency_by_day IS 'Latency by day: per deployment, segment and field the quantiles of the requests that succeeded, within 1%, how many failed or have no value, and how much of the day was measured; is_stale until the day is rolled up again after late rows. Duties: AI Act Art. 15 (declared performance) and 72 (monitoring over the lifetime); SOC 2 A1.1 (capacity and availability).
+sha256 e9ea7b2ee16dc9175b9d65965832541c7af4005359bfdd0b313bd827d6e0c244';
+
+CREATE VIEW compliance.latency_last_week WITH (security_invoker='true') AS
+ WITH last AS (
+         SELECT latency_sketch.deployment,
+            max(latency_sketch.window_end) AS as_of
+           FROM llmmon.latency_sketch
+          GROUP BY latency_sketch.deployment
+        )
+ SELECT last.deployment,
+    last.as_of,
+    q.segment,
+    q.field,
+    q.n,
+    q.n_failed,
+    q.n_missing,
+    q.p50,
+    q.p90,
+    q.p95,
+    q.p99,
+    q.n_windows
+   FROM (last
+     CROSS JOIN LATERAL llmmon.latency_quantiles(last.deployment, (last.as_of - '7 days'::interval), last.as_of) q(segment, field, p50, p90, p95, p99, n, n_failed, n_missing, n_windows))
+  ORDER BY last.deployment, q.segment, q.field;
+
+COMMENT ON VIEW compliance.latency_last_week IS 'Latency of the last week: per deployment, segment and field the quantiles over the seven days up to its last measured window, within 1%, from the sketches of the windows. For any other stretch: SELECT * FROM llmmon.latency_quantiles(deployment, from, until). Duties: AI Act Art. 15 (declared performance) and 72 (monitoring over the lifetime); SOC 2 A1.1 (capacity and availability).
+sha256 9e63d474a3af4124c50d3c3dd551ced1e1dbaeb14f80ed30a6dab5a0742da4fc';
+
 CREATE VIEW compliance.ledger_status WITH (security_invoker='true') AS
  SELECT events.n_events,
     events.n_sealed,
@@ -1082,6 +1267,20 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
             count(*) AS count
            FROM llmmon.measurement
         UNION ALL
+         SELECT 'latency sketches'::text,
+            false,
+            min(latency_sketch.sketched_at) AS min,
+            max(latency_sketch.sketched_at) AS max,
+            count(*) AS count
+           FROM llmmon.latency_sketch
+        UNION ALL
+         SELECT 'latency by day'::text,
+            false,
+            min(latency_day.rolled_up_at) AS min,
+            max(latency_day.rolled_up_at) AS max,
+            count(*) AS count
+           FROM llmmon.latency_day
+        UNION ALL
          SELECT 'reports'::text,
             false,
             min(report.rendered_at) AS min,
@@ -1115,7 +1314,7 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
             count(*) AS count,
             NULL::integer
            FROM (audit.trail
-             CROSS JOIN ( VALUES ('quarantined lines'::text,'n_quarantined'::text), ('held lines'::text,'n_held'::text), ('replayed responses'::text,'n_responses'::text), ('scores'::text,'n_scores'::text), ('reports'::text,'n_reports'::text)) names(record, key))
+             CROSS JOIN ( VALUES ('quarantined lines'::text,'n_quarantined'::text), ('held lines'::text,'n_held'::text), ('replayed responses'::text,'n_responses'::text), ('scores'::text,'n_scores'::text), ('latency sketches'::text,'n_sketches'::text), ('reports'::text,'n_reports'::text)) names(record, key))
           WHERE ((trail.event = 'retention.applied'::text) AND (((trail.detail ->> names.key))::bigint > 0))
           GROUP BY names.record
         )
@@ -1132,7 +1331,7 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
   ORDER BY kept.record;
 
 COMMENT ON VIEW compliance.retention_status IS 'Retention: per kind of record the oldest and newest that are kept, and the last removal with its age limit. A limit under 183 days is flagged for the kinds that the AI Act calls logs. Duties: AI Act Art. 19 and 26(6) (logs at least six months); GDPR Art. 5(1)(e) (no longer than needed); SOC 2 C1.2.
-sha256 cfd3004defc98cecfc3d3732cf26bd80eecdc7fa3d57b872697094604bf2947b';
+sha256 84ba14c1e87f2b61cb3026d2de18d33b70ab16ca548c65eb3c666f3e8eb27566';
 
 CREATE VIEW compliance.rows_passed_over WITH (security_invoker='true') AS
  SELECT ((trail.detail ->> 'batch_id'::text))::bigint AS batch_id,
@@ -1150,6 +1349,103 @@ CREATE VIEW compliance.rows_passed_over WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.rows_passed_over IS 'Rows passed over: per batch and kind, the rows of a log that are whole and record something else than a request to a model, such as an embedding or a span of a web server. They are no part of the batch''s n_in and were not looked at. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 (inputs are complete and accurate).
 sha256 91fa85ed1a76c848368914432d8e7d7b2ec2a945fb82531c41978617fee3dd39';
+
+CREATE TABLE llmmon.slo (
+    deployment text NOT NULL,
+    slo text NOT NULL,
+    objective double precision NOT NULL,
+    days integer NOT NULL,
+    segment text NOT NULL,
+    field text NOT NULL,
+    limit_ms double precision,
+    fails_count boolean NOT NULL,
+    description text NOT NULL,
+    config_digest text NOT NULL,
+    CONSTRAINT slo_days_check CHECK ((days > 0)),
+    CONSTRAINT slo_limit_ms_check CHECK ((limit_ms > (0)::double precision)),
+    CONSTRAINT slo_objective_check CHECK (((objective > (0)::double precision) AND (objective < (1)::double precision))),
+    CONSTRAINT something_breaks_it CHECK (((limit_ms IS NOT NULL) OR fails_count))
+);
+
+COMMENT ON TABLE llmmon.slo IS 'Service level objectives in force, as configured when the last window was measured.';
+
+CREATE VIEW compliance.slo_status WITH (security_invoker='true') AS
+ WITH last AS (
+         SELECT latency_sketch.deployment,
+            max(latency_sketch.window_end) AS as_of
+           FROM llmmon.latency_sketch
+          GROUP BY latency_sketch.deployment
+        ), counted AS (
+         SELECT o_1.deployment,
+            o_1.slo,
+            last.as_of,
+            s.window_end,
+            (s.window_end - s.window_start) AS length,
+                CASE
+                    WHEN (o_1.limit_ms IS NULL) THEN (0)::bigint
+                    ELSE s.n_missing
+                END AS n_unknown,
+            (
+                CASE
+                    WHEN (o_1.limit_ms IS NULL) THEN (s.n + s.n_missing)
+                    ELSE s.n
+                END +
+                CASE
+                    WHEN o_1.fails_count THEN s.n_failed
+                    ELSE (0)::bigint
+                END) AS n,
+            (
+                CASE
+                    WHEN o_1.fails_count THEN s.n_failed
+                    ELSE (0)::bigint
+                END + COALESCE(( SELECT sum(b.n) AS sum
+                   FROM UNNEST(s.buckets, s.counts) b(bucket, n)
+                  WHERE (b.bucket > llmmon.bucket_of(o_1.limit_ms))), (0)::bigint)) AS n_bad
+           FROM ((llmmon.slo o_1
+             JOIN last USING (deployment))
+             JOIN llmmon.latency_sketch s ON (((s.deployment = o_1.deployment) AND (s.field = o_1.field) AND (s.segment = o_1.segment) AND (s.window_end > (last.as_of - make_interval(hours => (24 * o_1.days)))))))
+        ), summed AS (
+         SELECT counted.deployment,
+            counted.slo,
+            counted.as_of,
+            min(counted.length) AS length,
+            count(*) AS n_windows,
+            sum(counted.n) AS n,
+            sum(counted.n_bad) AS n_bad,
+            sum(counted.n_unknown) AS n_unknown,
+            (sum(counted.n_bad) FILTER (WHERE (counted.window_end > (counted.as_of - '01:00:00'::interval))) / NULLIF(sum(counted.n) FILTER (WHERE (counted.window_end > (counted.as_of - '01:00:00'::interval))), (0)::numeric)) AS bad_1h,
+            (sum(counted.n_bad) FILTER (WHERE (counted.window_end > (counted.as_of - '06:00:00'::interval))) / NULLIF(sum(counted.n) FILTER (WHERE (counted.window_end > (counted.as_of - '06:00:00'::interval))), (0)::numeric)) AS bad_6h,
+            (sum(counted.n_bad) FILTER (WHERE (counted.window_end > (counted.as_of - '24:00:00'::interval))) / NULLIF(sum(counted.n) FILTER (WHERE (counted.window_end > (counted.as_of - '24:00:00'::interval))), (0)::numeric)) AS bad_24h,
+            (sum(counted.n_bad) FILTER (WHERE (counted.window_end > (counted.as_of - '72:00:00'::interval))) / NULLIF(sum(counted.n) FILTER (WHERE (counted.window_end > (counted.as_of - '72:00:00'::interval))), (0)::numeric)) AS bad_72h
+           FROM counted
+          GROUP BY counted.deployment, counted.slo, counted.as_of
+        )
+ SELECT o.deployment,
+    o.slo,
+    o.objective,
+    o.days,
+    o.segment,
+    o.field,
+    o.limit_ms,
+    o.fails_count,
+    t.as_of,
+    t.n,
+    t.n_bad,
+    t.n_unknown,
+    round(((((1)::double precision - o.objective) * (t.n)::double precision))::numeric, 2) AS budget,
+    round((((t.n_bad)::double precision / NULLIF((((1)::double precision - o.objective) * (t.n)::double precision), (0)::double precision)))::numeric, 4) AS spent,
+    round((((t.bad_1h)::double precision / ((1)::double precision - o.objective)))::numeric, 2) AS burn_rate_1h,
+    round((((t.bad_6h)::double precision / ((1)::double precision - o.objective)))::numeric, 2) AS burn_rate_6h,
+    round((((t.bad_24h)::double precision / ((1)::double precision - o.objective)))::numeric, 2) AS burn_rate_24h,
+    round((((t.bad_72h)::double precision / ((1)::double precision - o.objective)))::numeric, 2) AS burn_rate_72h,
+    (((COALESCE(t.n_windows, (0)::bigint) || ' of '::text) || COALESCE((round((((o.days * 86400))::numeric / EXTRACT(epoch FROM t.length))))::text, '?'::text)) || ' windows'::text) AS coverage,
+    o.description
+   FROM (llmmon.slo o
+     LEFT JOIN summed t USING (deployment, slo))
+  ORDER BY o.deployment, o.slo;
+
+COMMENT ON VIEW compliance.slo_status IS 'Service level objectives: how many requests may break each within its days, how many did, and how fast the last 1, 6, 24 and 72 hours spend that budget (burn rate 1 spends it exactly in time; the SRE Workbook acts on 14.4 over 1 h, 6 over 6 h, 1 over 72 h). A request counts as too slow when its sketch bucket lies above the limit''s, so from at most 2% above it. Requests that succeeded without a logged latency are neither good nor bad. It only informs: alarms are raised within the alarm budget alone. Duties: AI Act Art. 15 (declared performance) and 72; SOC 2 A1.1 (availability commitments).
+sha256 19e07ca5ffd30c92930c555cc7b44154bd733c3109bc25e814ed9101751fd0b7';
 
 CREATE VIEW compliance.traffic_accounted_for WITH (security_invoker='true') AS
  WITH retired AS (
@@ -1683,6 +1979,12 @@ ALTER TABLE ONLY llmmon.held_row
 ALTER TABLE ONLY llmmon.ingest_batch
     ADD CONSTRAINT ingest_batch_pkey PRIMARY KEY (batch_id);
 
+ALTER TABLE ONLY llmmon.latency_day
+    ADD CONSTRAINT latency_day_pkey PRIMARY KEY (deployment, field, segment, day);
+
+ALTER TABLE ONLY llmmon.latency_sketch
+    ADD CONSTRAINT latency_sketch_pkey PRIMARY KEY (deployment, field, segment, window_start);
+
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT measurement_pkey PRIMARY KEY (measurement_id);
 
@@ -1742,6 +2044,9 @@ ALTER TABLE ONLY llmmon.sample
 
 ALTER TABLE ONLY llmmon.score
     ADD CONSTRAINT score_pkey PRIMARY KEY (score_id);
+
+ALTER TABLE ONLY llmmon.slo
+    ADD CONSTRAINT slo_pkey PRIMARY KEY (deployment, slo);
 
 ALTER TABLE ONLY llmmon.source_cursor
     ADD CONSTRAINT source_cursor_pkey PRIMARY KEY (source);
@@ -1936,6 +2241,14 @@ REVOKE ALL ON FUNCTION compliance.drop_views_except(view_names text[]) FROM PUBL
 
 REVOKE ALL ON FUNCTION compliance.replace_view(view_name text, definition text, purpose text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION llmmon.bucket_of(value double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.bucket_of(value double precision) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.bucket_of(value double precision) TO llmmon_analyst;
+
+REVOKE ALL ON FUNCTION llmmon.bucket_value(bucket integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_analyst;
+
 REVOKE ALL ON FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION llmmon.drop_day_partition(day date) FROM PUBLIC;
@@ -1943,6 +2256,17 @@ GRANT ALL ON FUNCTION llmmon.drop_day_partition(day date) TO llmmon_writer;
 
 REVOKE ALL ON FUNCTION llmmon.ensure_day_partition(day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION llmmon.ensure_day_partition(day date) TO llmmon_writer;
+
+REVOKE ALL ON FUNCTION llmmon.histogram_quantiles(buckets smallint[], counts bigint[], levels double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.histogram_quantiles(buckets smallint[], counts bigint[], levels double precision[]) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.histogram_quantiles(buckets smallint[], counts bigint[], levels double precision[]) TO llmmon_analyst;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.latency_sketch TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.latency_sketch TO llmmon_analyst;
+
+REVOKE ALL ON FUNCTION llmmon.latency_quantiles(of_deployment text, from_at timestamp with time zone, until_at timestamp with time zone, of_segment text) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.latency_quantiles(of_deployment text, from_at timestamp with time zone, until_at timestamp with time zone, of_segment text) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.latency_quantiles(of_deployment text, from_at timestamp with time zone, until_at timestamp with time zone, of_segment text) TO llmmon_analyst;
 
 GRANT SELECT ON TABLE audit.anchor TO llmmon_auditor;
 GRANT SELECT ON TABLE audit.anchor TO llmmon_writer;
@@ -2182,6 +2506,15 @@ GRANT UPDATE(user_ref) ON TABLE llmmon.quarantine TO llmmon_writer;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.latency_day TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.latency_day TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.latency_by_day TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.latency_by_day TO llmmon_writer;
+
+GRANT SELECT ON TABLE compliance.latency_last_week TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.latency_last_week TO llmmon_writer;
+
 GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_writer;
 
@@ -2258,6 +2591,12 @@ GRANT SELECT ON TABLE compliance.retention_status TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_writer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.slo TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.slo TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.slo_status TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.slo_status TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_writer;

@@ -13,6 +13,7 @@ from llmmon.config.records import (
     PluginConfig,
     PrivacyConfig,
     ScorerConfig,
+    SloConfig,
     SourceConfig,
 )
 
@@ -28,6 +29,7 @@ __all__ = [
     "PluginConfig",
     "PrivacyConfig",
     "ScorerConfig",
+    "SloConfig",
     "SourceConfig",
     "load_anchorer_config",
     "load_config",

@@ -143,6 +143,13 @@ def maintain() -> Counts:
     return _plain(keep_house(_store(), configuration()))
 
 
+def roll_up() -> Counts:
+    """Merge the latency sketches of days that are over, and print how much of each was measured."""
+    from llmmon.pipeline.roll_up import roll_up as roll_up_days
+
+    return _plain(roll_up_days(_store(), configuration()))
+
+
 def unfinished_windows() -> list[str]:
     """Close the ingest accounts that are open, and return the keys of windows with an unfinished stage, oldest first.
 
