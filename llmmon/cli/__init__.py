@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from llmmon import __version__
-from llmmon.cli import audit, batch, evaluation, inspection, quarantine, run, sources, stack, stages, subject
+from llmmon.cli import audit, batch, evaluation, explain, inspection, quarantine, run, sources, stack, stages, subject
 from llmmon.errors import LlmmonError
 
 
@@ -50,7 +50,7 @@ for _verb in (
     sources.sources,
     *stages.VERBS,
     *(batch.batch, quarantine.quarantine, subject.subject),
-    *(evaluation.evaluate, inspection.coverage, inspection.query, inspection.plugins, audit.audit),
+    *(explain.explain, evaluation.evaluate, inspection.coverage, inspection.query, inspection.plugins, audit.audit),
 ):
     main.add_command(_verb)
 

@@ -246,7 +246,7 @@ def _share(cause: str, value: float, influence: Sequence[Floats], weights: Seque
 
     variances, degrees = [], []
     for side, weight in zip(influence, weights, strict=True):
-        size = effective_n(weight)
+        size = max(effective_n(weight), 1.5)  # a weight that outweighs all others leaves about one request
         variance = float((weight**2 * side**2).sum()) / float(weight.sum()) ** 2 * size / (size - 1)
         if np.ptp(side) == 0:
             variance = (span / (size + 2)) ** 2
