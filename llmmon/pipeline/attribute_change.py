@@ -124,8 +124,8 @@ def tell(
 def asks_production(before: Lanes, now: Lanes) -> bool:
     """Return whether the serving lane answered like production in the reference windows: the A/A check of the lane.
 
-    It did not when the mean of logged minus serving there is as large as half of the shift and its 95% interval excludes
-    zero.
+    It did not when the mean of logged minus serving there is as large as half of the shift, and its 95% interval
+    excludes zero.
     """
     if before.serving is None or len(before.stored) < MIN_REPLAYS or not len(now.stored):
         return True

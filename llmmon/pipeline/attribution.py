@@ -7,16 +7,20 @@ to the same prompt; `reference`, the answer of the pinned model to the same prom
 .. math:: \text{stored} = R + (C - R) + (L - C) + (Y - L)
 
 with R reference, C serving, L logged and Y stored. Between the reference windows (0) and the current ones (1) the mean
-of Y shifts by :math:`\Delta = E_1[Y] - E_0[Y]`, and the four parts add up to it without a rest:
+of Y shifts by :math:`\Delta = E_1[Y] - E_0[Y]`, and four shares add up to it without a rest. Let p be the part of the
+requests that lies in stratum s, and for a difference d of two lanes
 
-- judge :math:`E_1[Y - L] - E_0[Y - L]`: an answer that stays the same and is judged otherwise;
-- serving noise :math:`E_1[L - C] - E_0[L - C]`: what production answered and does not answer when it is asked the same
-  again (an A/A difference). With several answers to each prompt, C is the one that moved least in the direction of the
-  shift: what only some answers to the same prompt show is noise, what all of them show is the model;
-- model :math:`\sum_s p_{1s} (\bar d_{1s} - \bar d_{0s})` with :math:`d = C - R`: on prompts of the same stratum s the
-  distance to a model that cannot change has changed;
-- traffic :math:`E_1[R] - E_0[R] + \sum_s (p_{1s} - p_{0s}) \bar d_{0s}`: the unchanged model answers the new prompts
-  otherwise, and strata to which production answers unlike it are asked more or less often.
+.. math:: W(d) = \sum_s p_{1s} (\bar d_{1s} - \bar d_{0s})
+
+how far it moved on requests of the same strata. Then
+
+- judge W(Y - L): an answer that stays the same and is judged otherwise;
+- serving noise W(L - C): what production answered and does not answer when it is asked the same again (an A/A
+  difference). With several answers to each prompt, C is the one that moved least in the direction of the shift: what
+  only some answers to the same prompt show is noise, what all of them show is the model;
+- model W(C - R): production moved away from a model that cannot change;
+- traffic :math:`E_1[R] - E_0[R] + \sum_s (p_{1s} - p_{0s}) \, \overline{(Y - R)}_{0s}`: the unchanged model answers the
+  new prompts otherwise, and strata to which production answers unlike it are asked more or less often.
 
 A stratum with fewer than `MIN_STRATUM` requests on a side is compared with the mean distance over all strata.
 
@@ -151,9 +155,12 @@ def attribute(before: Lanes, now: Lanes) -> Attribution:
     logged = [side.stored if side.logged is None else side.logged for side in sides]
     settled = _settled(sides, logged, total.value or 0.0)
     pinned = [np.zeros_like(side.stored) if side.reference is None else side.reference for side in sides]
-    judge = _mean_shift("judge", [side.stored - mine for side, mine in zip(sides, logged, strict=True)], weights)
-    noise = _mean_shift("serving noise", [mine - c for mine, c in zip(logged, settled, strict=True)], weights)
-    traffic, model = _inside_strata(sides, [c - r for c, r in zip(settled, pinned, strict=True)], pinned)
+    strata = _Strata.of(sides)
+    stored = [side.stored for side in sides]
+    judge = strata.moved("judge", _differences(stored, logged))
+    noise = strata.moved("serving noise", _differences(logged, settled))
+    model = strata.moved("model", _differences(settled, pinned))
+    traffic = strata.traffic(pinned, _differences(stored, pinned))
     if before.serving is None:
         noise = Share(cause="serving noise", value=None, reason=NO_SERVING)
     if before.logged is None:
@@ -203,42 +210,52 @@ def _mean_shift(cause: str, values: Sequence[Floats], weights: Sequence[Floats])
     return _share(cause, means[1] - means[0], influence, weights, _span(values))
 
 
-def _inside_strata(sides: Sequence[Lanes], gaps: Sequence[Floats], pinned: Sequence[Floats]) -> tuple[Share, Share]:
-    """Return the shares of traffic and model, from the gap to the pinned model inside each stratum."""
-    kept, codes = _strata(sides)
-    weights = [side.weight for side in sides]
-    (gap0, gap1), (c0, c1), (w0, w1) = gaps, codes, weights
-    overall = _mean(gap0, w0)
-    n = np.bincount(c0, minlength=len(kept)).astype(float)
-    sum0, sum1 = (np.bincount(code, weight, len(kept)) for code, weight in zip(codes, weights, strict=True))
-    own = np.divide(np.bincount(c0, w0 * gap0, len(kept)), sum0, out=np.full(len(kept), overall), where=sum0 > 0)
-    expected = np.where(kept, own, overall)
-    model = _mean(gap1 - expected[c1], w1)
-    would_be, was = pinned[1] + expected[c1], pinned[0] + gap0
-    traffic = _mean(would_be, w1) - _mean(was, w0)
-    # each stratum's mean is itself an estimate: its error enters with the stratum's part of the current requests
-    share0, share1 = sum0 / sum0.sum(), sum1 / sum1.sum()
-    pull = np.divide(share1, share0, out=np.zeros(len(kept)), where=kept & (share0 > 0))
-    few = np.sqrt(np.divide(n, n - 1, out=np.ones(len(kept)), where=n > 1))
-    learnt = (pull * few)[c0] * (gap0 - expected[c0]) + share1[~kept].sum() * (gap0 - overall)
-    return (
-        _share(
-            "traffic",
-            traffic,
-            [learnt - (was - _mean(was, w0)), would_be - _mean(would_be, w1)],
-            weights,
-            _span([was, would_be]),
-        ),
-        _share("model", model, [-learnt, gap1 - expected[c1] - model], weights, _span(gaps)),
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class _Strata:
+    """Which strata both sides fill, and the stratum and weight of each request of each side."""
 
+    kept: npt.NDArray[np.bool_]
+    codes: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+    weights: tuple[Floats, Floats]
 
-def _strata(sides: Sequence[Lanes]) -> tuple[npt.NDArray[np.bool_], list[npt.NDArray[np.intp]]]:
-    """Return which strata both sides fill, and the stratum of each request of each side."""
-    names, codes = np.unique(np.concatenate([side.stratum for side in sides]), return_inverse=True)
-    n0 = len(sides[0].stratum)
-    counts = [np.bincount(part, minlength=len(names)) for part in (codes[:n0], codes[n0:])]
-    return np.minimum(*counts) >= MIN_STRATUM, [codes[:n0], codes[n0:]]
+    @classmethod
+    def of(cls, sides: tuple[Lanes, Lanes]) -> _Strata:
+        names, codes = np.unique(np.concatenate([side.stratum for side in sides]), return_inverse=True)
+        first, second = np.split(codes, [len(sides[0].stratum)])
+        counts = [np.bincount(part, minlength=len(names)) for part in (first, second)]
+        return cls(np.minimum(*counts) >= MIN_STRATUM, (first, second), (sides[0].weight, sides[1].weight))
+
+    def moved(self, cause: str, gaps: Sequence[Floats]) -> Share:
+        """Return how far a difference of two lanes moved inside the strata."""
+        expected, learnt = self._expected(gaps[0])
+        now = gaps[1] - expected[self.codes[1]]
+        value = _mean(now, self.weights[1])
+        return _share(cause, value, [-learnt, now - value], self.weights, _span(gaps))
+
+    def traffic(self, pinned: Sequence[Floats], gaps: Sequence[Floats]) -> Share:
+        """Return what other prompts and another mix of strata account for."""
+        expected, learnt = self._expected(gaps[0])
+        was, would_be = pinned[0] + gaps[0], pinned[1] + expected[self.codes[1]]
+        before, now = _mean(was, self.weights[0]), _mean(would_be, self.weights[1])
+        influence = [learnt - (was - before), would_be - now]
+        return _share("traffic", now - before, influence, self.weights, _span([was, would_be]))
+
+    def _expected(self, gap: Floats) -> tuple[Floats, Floats]:
+        """Return the reference mean of each stratum, and each reference request's influence on what is expected.
+
+        Each stratum's mean is itself an estimate: its error counts with the stratum's part of the current requests.
+        """
+        (code, _), (weight, _), size = self.codes, self.weights, len(self.kept)
+        overall = _mean(gap, weight)
+        sums = [np.bincount(c, w, size) for c, w in zip(self.codes, self.weights, strict=True)]
+        own = np.divide(np.bincount(code, weight * gap, size), sums[0], out=np.zeros(size), where=sums[0] > 0)
+        expected = np.where(self.kept, own, overall)
+        parts = [part / part.sum() for part in sums]
+        pull = np.divide(parts[1], parts[0], out=np.zeros(size), where=self.kept)
+        n = np.bincount(code, minlength=size).astype(float)
+        few = np.sqrt(np.divide(n, n - 1, out=np.ones(size), where=n > 1))
+        learnt = (pull * few)[code] * (gap - expected[code]) + parts[1][~self.kept].sum() * (gap - overall)
+        return expected, learnt
 
 
 def _share(cause: str, value: float, influence: Sequence[Floats], weights: Sequence[Floats], span: float) -> Share:
@@ -258,6 +275,10 @@ def _share(cause: str, value: float, influence: Sequence[Floats], weights: Seque
     freedom = total**2 / sum(part**2 / n for part, n in zip(variances, degrees, strict=True))
     half = float(stdtrit(freedom, 0.975)) * math.sqrt(total)
     return Share(cause=cause, value=value, low=value - half, high=value + half)
+
+
+def _differences(first: Sequence[Floats], second: Sequence[Floats]) -> list[Floats]:
+    return [one - other for one, other in zip(first, second, strict=True)]
 
 
 def _mean(values: Floats, weight: Floats) -> float:
