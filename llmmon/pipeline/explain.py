@@ -24,7 +24,7 @@ from llmmon.model import Provenance, Segment, Window
 from llmmon.pipeline.attribute_change import Told, tell
 from llmmon.pipeline.explanation import Explanation, keys_of, statement_of, steps_of
 from llmmon.pipeline.judge_again import judge_again, with_scores
-from llmmon.pipeline.measure import reference_windows
+from llmmon.pipeline.reference import reference_windows
 from llmmon.pipeline.request_values import NoReading, Reading, reading_of
 from llmmon.pipeline.segments import select
 from llmmon.pipeline.show_change import fields_of, searched, telling
