@@ -508,6 +508,71 @@ CREATE VIEW compliance.alarm_budget_ledger WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.alarm_budget_ledger IS 'Alarm budget: per deployment and window, the allowed error probability, how many streams were tested, the evidence an alarm needed, the strongest stream, and the alerts that were opened. So a false alarm has a stated price, and silence too. Duties: AI Act Art. 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.4 and 4.2.
 sha256 af53e99ec12565dce26426d175500089e5c9d62866ee828f6b13f688bdbe1a70';
 
+CREATE TABLE llmmon.alert_explanation (
+    explanation_id bigint NOT NULL,
+    alert_id bigint NOT NULL,
+    cause text,
+    statement text NOT NULL,
+    n_more bigint,
+    request_keys bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    detail jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    explained_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT alert_explanation_n_more_check CHECK ((n_more > 0))
+);
+
+COMMENT ON TABLE llmmon.alert_explanation IS 'What an alert''s change comes from, as far as the windows known then could tell; a later explanation that differs is a new row.';
+
+COMMENT ON COLUMN llmmon.alert_explanation.cause IS 'What carries most of the change; NULL while it cannot be told, with n_more replays that may tell it.';
+
+COMMENT ON COLUMN llmmon.alert_explanation.detail IS 'Values, segments, shares with intervals, windows and coverage; ids of requests, never their texts.';
+
+CREATE TABLE llmmon.provenance (
+    provenance_id bigint NOT NULL,
+    digest bytea NOT NULL,
+    kind text NOT NULL,
+    plugin text NOT NULL,
+    parameters jsonb NOT NULL,
+    code_version text NOT NULL,
+    config_digest text NOT NULL,
+    model_revision text,
+    seed bigint,
+    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
+
+CREATE VIEW compliance.alert_explanations WITH (security_invoker='true') AS
+ SELECT told.alert_id,
+    told.explanation_id,
+    alert.deployment,
+    alert.monitor,
+    alert.segment,
+    alert.window_start,
+    told.explained_at,
+    told.cause,
+    told.statement,
+    told.n_more AS n_more_replays_needed,
+    ((told.detail #>> '{attribution,n_reference}'::text[]))::bigint AS n_replays_before,
+    ((told.detail #>> '{attribution,n_current}'::text[]))::bigint AS n_replays_now,
+    share.by_cause AS shares,
+    (told.detail #> '{segments,carriers}'::text[]) AS segments,
+    cardinality(told.request_keys) AS n_requests_shown,
+    how.plugin AS method,
+    how.parameters,
+    how.code_version,
+    how.config_digest,
+    (told.explanation_id = max(told.explanation_id) OVER (PARTITION BY told.alert_id)) AS is_newest
+   FROM (((llmmon.alert_explanation told
+     JOIN llmmon.alert alert USING (alert_id))
+     JOIN llmmon.provenance how ON ((how.provenance_id = told.provenance_id)))
+     CROSS JOIN LATERAL ( SELECT jsonb_object_agg((item.item ->> 'cause'::text), (item.item - 'cause'::text)) AS by_cause
+           FROM jsonb_path_query(told.detail, '$."attribution"."shares"[*]'::jsonpath) item(item)) share)
+  ORDER BY told.alert_id, told.explanation_id;
+
+COMMENT ON VIEW compliance.alert_explanations IS 'Alert explanations: what each alert''s change was attributed to, with which evidence, from how many replays, and how that was computed. A cause is NULL while the replays could not tell it. A later explanation that differs is a row of its own. Duties: AI Act Art. 12(2) (situations that may result in a risk), 13(3) (interpretation of output), 26(5); NIST AI RMF MEASURE 2.9 and MANAGE 4.1.
+sha256 46fe763b0941f79afb3c7d83c1d765647fa1fbee3327d1773e9bc6e6796c77ec';
+
 CREATE TABLE llmmon.alert_event (
     alert_event_id bigint NOT NULL,
     alert_id bigint NOT NULL,
@@ -813,21 +878,6 @@ COMMENT ON COLUMN llmmon.probe.served_as IS 'Model as the endpoint named it in i
 COMMENT ON COLUMN llmmon.probe.first_logprobs IS 'Log-probabilities, in nats, of the likeliest first tokens; null: not asked for, or not told.';
 
 COMMENT ON COLUMN llmmon.probe.cost_usd IS 'Null: no price is configured, or the endpoint did not tell its tokens.';
-
-CREATE TABLE llmmon.provenance (
-    provenance_id bigint NOT NULL,
-    digest bytea NOT NULL,
-    kind text NOT NULL,
-    plugin text NOT NULL,
-    parameters jsonb NOT NULL,
-    code_version text NOT NULL,
-    config_digest text NOT NULL,
-    model_revision text,
-    seed bigint,
-    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
 
 CREATE VIEW compliance.endpoint_identity WITH (security_invoker='true') AS
  WITH sent AS (
@@ -1758,6 +1808,15 @@ ALTER TABLE llmmon.alert_event ALTER COLUMN alert_event_id ADD GENERATED ALWAYS 
     CACHE 1
 );
 
+ALTER TABLE llmmon.alert_explanation ALTER COLUMN explanation_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.alert_explanation_explanation_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE llmmon.delivery_attempt (
     delivery_attempt_id bigint NOT NULL,
     delivery_id bigint NOT NULL,
@@ -1783,6 +1842,15 @@ ALTER TABLE llmmon.delivery ALTER COLUMN delivery_id ADD GENERATED ALWAYS AS IDE
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE llmmon.deployment_settings (
+    config_digest text NOT NULL,
+    deployment text NOT NULL,
+    settings jsonb NOT NULL,
+    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE llmmon.deployment_settings IS 'What llmmon.toml said of a deployment''s windows, scorers, monitors and budget, under the digest that provenance names; neither sources, backends nor channels.';
 
 CREATE TABLE llmmon.detection (
     deployment text NOT NULL,
@@ -2055,6 +2123,9 @@ ALTER TABLE ONLY llmmon.alarm_budget
 ALTER TABLE ONLY llmmon.alert_event
     ADD CONSTRAINT alert_event_pkey PRIMARY KEY (alert_event_id);
 
+ALTER TABLE ONLY llmmon.alert_explanation
+    ADD CONSTRAINT alert_explanation_pkey PRIMARY KEY (explanation_id);
+
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT alert_pkey PRIMARY KEY (alert_id);
 
@@ -2072,6 +2143,9 @@ ALTER TABLE ONLY llmmon.delivery_attempt
 
 ALTER TABLE ONLY llmmon.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (delivery_id);
+
+ALTER TABLE ONLY llmmon.deployment_settings
+    ADD CONSTRAINT deployment_settings_pkey PRIMARY KEY (config_digest, deployment);
 
 ALTER TABLE ONLY llmmon.detection
     ADD CONSTRAINT detection_pkey PRIMARY KEY (deployment);
@@ -2184,6 +2258,8 @@ CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE
 
 CREATE INDEX evidence_by_window ON llmmon.evidence USING btree (deployment, window_start);
 
+CREATE INDEX explanation_by_alert ON llmmon.alert_explanation USING btree (alert_id, explanation_id);
+
 CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
 
 CREATE INDEX measurement_by_change ON llmmon.measurement USING btree (deployment, change_id);
@@ -2252,6 +2328,12 @@ ALTER TABLE audit.event ENABLE ALWAYS TRIGGER to_be_sealed;
 
 ALTER TABLE ONLY llmmon.alert_event
     ADD CONSTRAINT alert_event_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES llmmon.alert(alert_id);
+
+ALTER TABLE ONLY llmmon.alert_explanation
+    ADD CONSTRAINT alert_explanation_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES llmmon.alert(alert_id);
+
+ALTER TABLE ONLY llmmon.alert_explanation
+    ADD CONSTRAINT alert_explanation_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT alert_measurement_id_fkey FOREIGN KEY (measurement_id) REFERENCES llmmon.measurement(measurement_id);
@@ -2426,6 +2508,15 @@ GRANT SELECT ON TABLE llmmon.evidence TO llmmon_analyst;
 GRANT SELECT ON TABLE compliance.alarm_budget_ledger TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.alarm_budget_ledger TO llmmon_writer;
 
+GRANT SELECT,INSERT ON TABLE llmmon.alert_explanation TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.alert_explanation TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.alert_explanations TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.alert_explanations TO llmmon_writer;
+
 GRANT SELECT,INSERT ON TABLE llmmon.alert_event TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.alert_event TO llmmon_auditor;
 
@@ -2577,9 +2668,6 @@ GRANT SELECT(cost_usd) ON TABLE llmmon.probe TO llmmon_analyst;
 GRANT SELECT(provenance_id) ON TABLE llmmon.probe TO llmmon_analyst;
 
 GRANT SELECT(asked_at) ON TABLE llmmon.probe TO llmmon_analyst;
-
-GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.endpoint_identity TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.endpoint_identity TO llmmon_writer;
@@ -2769,6 +2857,9 @@ GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_writer;
 
 GRANT SELECT,INSERT ON TABLE llmmon.delivery_attempt TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.delivery_attempt TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.deployment_settings TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.deployment_settings TO llmmon_analyst;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.detection TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.detection TO llmmon_analyst;

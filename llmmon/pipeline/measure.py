@@ -167,8 +167,12 @@ def _estimates(
                     continue
                 stored = None if is_reference else reference.stored(monitor, segment)
                 summary, number = stored or (summarised(monitor, rest(segment)), None)
-            estimate = _compute(monitor, cut(segment), summary)
-            yield monitor, segment, _within(estimate, monitor.value_range), number
+            yield monitor, segment, estimate_of(monitor, cut(segment), summary), number
+
+
+def estimate_of(monitor: Monitor, current: WindowData, summary: Summary | None) -> Estimate:
+    """Return what `monitor` measures of one segment of one window, against the summary of its reference."""
+    return _within(_compute(monitor, current, summary), monitor.value_range)
 
 
 def _within(estimate: Estimate, value_range: tuple[float, float]) -> Estimate:
