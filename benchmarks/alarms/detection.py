@@ -1,0 +1,210 @@
+"""Windows until a change is found, at each rule's default and with every rule brought to the same false-alarm rate."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.alarms.false_alarms import say
+from benchmarks.alarms.ours import ALPHA, Ours
+from benchmarks.alarms.rules import Rule
+from benchmarks.alarms.streams import Floats, Streams
+from benchmarks.alarms.tasks import Ints, Plan, Task
+from benchmarks.result import Grid
+
+FIRST_START, LAST_START = 96, 264
+"""Tested windows between which the changes begin."""
+HORIZON = 672
+"""Windows after the change in which it must be found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A rule or a detector, as a score per window that alarms at a threshold."""
+
+    name: str
+    score: Callable[[Streams], Floats]
+    default: float
+    max_streams: int | None
+    is_ours: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delays:
+    """Delays of one method on one task, in windows; infinite where it was never found within the horizon.
+
+    Parameters
+    ----------
+    delays : array
+        Of the streams without an alarm before the change.
+    n_early : int
+        Streams with one.
+    """
+
+    delays: Floats
+    n_early: int
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self.delays)) if len(self.delays) else math.nan
+
+    def __str__(self) -> str:
+        median = (
+            "early" if math.isnan(self.median) else f">{HORIZON}" if math.isinf(self.median) else f"{self.median:g}"
+        )
+        missed = f" {100 * np.isinf(self.delays).mean():.0f}% missed" if np.isinf(self.delays).any() else ""
+        early = f" {self.n_early} early" if self.n_early else ""
+        return f"{median}{missed}{early}"
+
+
+def methods(rules: Sequence[Rule], detectors: Sequence[Ours], n_streams: int) -> list[Method]:
+    """Return every method; a single changed stream needs an e-value of n_streams / alpha from e-BH."""
+    ours = [
+        Method(
+            name=detector.name,
+            score=lambda streams, run=detector.run: run(streams)[0],  # type: ignore[misc]
+            default=math.log(n_streams / ALPHA),
+            max_streams=None,
+            is_ours=True,
+        )
+        for detector in detectors
+        if detector.is_quick
+    ]
+    theirs = [
+        Method(
+            name=rule.name,
+            score=rule.score,
+            default=rule.threshold,
+            max_streams=rule.max_streams,
+            is_ours=False,
+        )
+        for rule in rules
+    ]
+    return [*ours, *theirs]
+
+
+def thresholds(
+    task: Task, found: Sequence[Method], *, seeds: Sequence[int], n_streams: int, n_windows: int, n_reference: int
+) -> dict[str, float]:
+    """Return per method the threshold at which 5% of the task's unchanged deployments alarm in a year.
+
+    Of N deployments' largest scores the one that leaves floor(N / 20) above it, and the next number up: with fewer
+    than 20 deployments none of them alarms. A rule that looks at fewer streams than the deployment has is let off the
+    rest. A method with no score at all (Evidently without rows) gets an infinite threshold.
+    """
+    worst: dict[str, list[float]] = {method.name: [] for method in found}
+    for seed in seeds:
+        plan = Plan(n_streams=n_streams, n_reference=n_reference, n_windows=n_windows, starts=None, seed=1000 + seed)
+        streams = task.draw(plan)
+        for method in found:
+            scores = method.score(streams.top(method.max_streams))
+            worst[method.name].append(float(np.where(np.isnan(scores), -np.inf, scores).max()))
+    return {name: _above(scores) for name, scores in worst.items()}
+
+
+def _above(scores: list[float]) -> float:
+    """Return the smallest threshold that at most 5% of `scores` reach."""
+    if not scores or max(scores) == -math.inf:
+        return math.inf
+    return float(np.nextafter(sorted(scores, reverse=True)[math.floor(ALPHA * len(scores))], math.inf))
+
+
+def delays(scores: Floats, starts: Ints, threshold: float) -> Delays:
+    """Return how many windows after its start each stream's score first reached the threshold, 1 for the first."""
+    alarms = scores >= threshold
+    column = np.arange(scores.shape[1])
+    since = column - starts[:, None]
+    early = (alarms & (since < 0)).any(axis=1)
+    late = alarms & (since >= 0) & (since < HORIZON)
+    first = np.where(late.any(axis=1), np.argmax(late, axis=1) - starts + 1, np.inf)
+    return Delays(delays=first[~early], n_early=int(early.sum()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One task with every method, at its default and at the equal false-alarm rate."""
+
+    task: Task
+    default: dict[str, Delays]
+    equal: dict[str, Delays]
+
+
+def run_task(
+    task: Task,
+    found: Sequence[Method],
+    *,
+    seeds: Sequence[int],
+    n_streams: int,
+    n_windows: int,
+    n_reference: int,
+    n_changed: int,
+) -> Outcome:
+    """Return the delays of every method on one task."""
+    began = time.monotonic()
+    limits = thresholds(task, found, seeds=seeds, n_streams=n_streams, n_windows=n_windows, n_reference=n_reference)
+    starts = np.random.default_rng(11).integers(FIRST_START, LAST_START, n_changed)
+    plan = Plan(
+        n_streams=n_changed, n_reference=n_reference, n_windows=LAST_START + HORIZON, starts=starts, seed=seeds[0]
+    )
+    streams = task.draw(plan)
+    default, equal = {}, {}
+    for method in found:
+        scores = method.score(streams)
+        default[method.name] = delays(scores, starts, method.default)
+        equal[method.name] = delays(scores, starts, limits[method.name])
+    say(f"detection: {task.name} in {time.monotonic() - began:.1f} s")
+    return Outcome(task=task, default=default, equal=equal)
+
+
+def grids(outcomes: Sequence[Outcome], found: Sequence[Method]) -> list[Grid]:
+    """Return the delays at defaults, the delays at the equal rate, and the count of tasks won."""
+    names = [method.name for method in found]
+    title = f"median delay in windows until the changed stream alarms (found within {HORIZON})"
+    ours = [method.name for method in found if method.is_ours]
+    equal = [
+        (
+            outcome.task.name,
+            *(str(outcome.default[name]) for name in ours),
+            *(str(outcome.equal[name]) for name in names if name not in ours),
+            *(str(outcome.equal[name]) for name in ours),
+        )
+        for outcome in outcomes
+    ]
+    peers = [name for name in names if name not in ours]
+    return [
+        Grid(
+            title=f"{title}, each rule at its default",
+            columns=("task", *names),
+            rows=[(outcome.task.name, *(str(outcome.default[name]) for name in names)) for outcome in outcomes],
+        ),
+        Grid(
+            title=f"{title}; peers brought to 5% any-alarm per deployment and year, llmmon at its alpha of 5%",
+            columns=("task", *ours, *peers, *(f"{name} brought to 5%" for name in ours)),
+            rows=equal,
+        ),
+        Grid(
+            title="llmmon against the best peer at the equal false-alarm rate, tasks with a change",
+            columns=("detector", "tasks", "shortest median", "worst ratio to the best", "on"),
+            rows=[_score(name, peers, outcomes) for name in ours],
+        ),
+    ]
+
+
+def _score(ours: str, peers: Sequence[str], outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    won, worst, on, n = 0, 0.0, "-", 0
+    for outcome in outcomes:
+        if not outcome.task.changes:
+            continue
+        n += 1
+        own = outcome.default[ours].median
+        medians = [outcome.equal[peer].median for peer in peers]
+        best = min((median for median in medians if not math.isnan(median)), default=math.inf)
+        won += own <= best
+        ratio = 1.0 if own == best else own / best if not math.isinf(best) else 0.0
+        if not ratio <= worst:
+            worst, on = ratio, outcome.task.name
+    return ours, str(n), str(won), f"{worst:.3g}", on

@@ -1,0 +1,137 @@
+"""llmmon's detectors on arrays, and the decision that `llmmon detect` takes: e-BH over a deployment's streams."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.alarms.streams import Floats, Streams
+from llmmon.detectors.base import Detector, fold
+from llmmon.detectors.reference_change import ReferenceChange
+from llmmon.metrics.intervals import Z
+from llmmon.model import Estimate, Measurement, Window
+
+ALPHA = 0.05
+MONDAY = datetime(2025, 1, 6, tzinfo=UTC)
+
+LogEvidence = tuple[Floats, Floats]
+"""Log e-values (minus infinity where there is none) and effects, each of shape (n_streams, n_windows - n_reference)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ours:
+    """One of llmmon's detectors.
+
+    Parameters
+    ----------
+    name : str
+        As printed.
+    run : callable
+        Streams to `LogEvidence`.
+    is_quick : bool
+        Whether it has an array form; one that is folded window by window is run on 20 streams of few windows, and on no
+        detection task.
+    """
+
+    name: str
+    run: Callable[[Streams], LogEvidence]
+    is_quick: bool
+
+    def at_most(self, n_windows: int) -> int | None:
+        """Return how many streams of that many windows it is run on; None for all."""
+        return None if self.is_quick else 20 if n_windows <= 500 else 0
+
+
+def detectors() -> list[Ours]:
+    """Return llmmon's detectors that watch for a change from a reference."""
+    return [Ours(name="llmmon reference_change", run=_reference_change, is_quick=False)]
+
+
+def _reference_change(streams: Streams) -> LogEvidence:
+    return folded(ReferenceChange(burn_in=streams.n_reference), streams)
+
+
+def folded(detector: Detector, streams: Streams) -> LogEvidence:
+    """Return what `detector` says, window by window, as `llmmon detect` runs it."""
+    tested = (streams.shape[0], streams.shape[1] - streams.n_reference)
+    log_e, effect = np.full(tested, -np.inf), np.zeros(tested)
+    step = timedelta(hours=int(streams.hours[1] - streams.hours[0]))
+    starts = [MONDAY + timedelta(hours=int(hour)) for hour in streams.hours]
+    windows = [Window(start=start, end=start + step) for start in starts]
+    for row in range(streams.shape[0]):
+        stream = [
+            _measurement(window, value, variance, n)
+            for window, value, variance, n in zip(
+                windows,
+                streams.values[row].tolist(),
+                streams.variances[row].tolist(),
+                streams.n[row].tolist(),
+                strict=True,
+            )
+        ]
+        found = fold(detector, stream, min_effect=0.0, direction="neither")[streams.n_reference :]
+        for column, evidence in enumerate(found):
+            if evidence.e_value is not None:
+                log_e[row, column] = math.log(evidence.e_value) if evidence.e_value > 0 else -np.inf
+            effect[row, column] = evidence.effect or 0.0
+    return log_e, effect
+
+
+def _measurement(window: Window, value: float, variance: float, n: int) -> Measurement:
+    half = Z * math.sqrt(variance)
+    low, high = (value - half, value + half) if variance > 0 else (None, None)
+    reason = None if variance > 0 else "no interval"
+    estimate = Estimate(value=value, n=n, low=low, high=high, reason=reason)
+    return Measurement(deployment="d", monitor="m", segment="all", window=window, estimate=estimate, unit="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What a deployment's year looked like.
+
+    Parameters
+    ----------
+    first : array of shape (n_streams,)
+        Tested window of each stream's first alarm, -1 without one.
+    worst : float
+        Largest score: the deployment would have alarmed at every threshold up to it.
+    """
+
+    first: npt.NDArray[np.int64]
+    worst: float
+
+    @property
+    def is_alarmed(self) -> bool:
+        return bool((self.first >= 0).any())
+
+    @property
+    def first_window(self) -> int | None:
+        """Tested window of the deployment's first alarm."""
+        return int(self.first[self.first >= 0].min()) if self.is_alarmed else None
+
+
+def decide(log_e: Floats, effect: Floats, *, min_effect: Floats, alpha: float = ALPHA) -> Decision:
+    """Reject by e-BH at every window, as `llmmon.detectors.e_benjamini_hochberg.reject` does; alarm where relevant.
+
+    The score `worst` is log(1/alpha) of the smallest alpha at which any alarm would be raised.
+    """
+    m = len(log_e)
+    first = np.full(m, -1, dtype=np.int64)
+    relevant = (np.abs(effect) >= min_effect[:, None]) & (effect != 0)
+    worst = -math.inf
+    for column in np.flatnonzero(log_e.max(axis=0) >= min(0.0, math.log(1 / alpha))):
+        order = np.argsort(-log_e[:, column], kind="stable")
+        spent = np.log(np.arange(1, m + 1)) + log_e[order, column] - math.log(m)
+        # a stream alarms at the best k at or below its place in the order
+        reach = np.maximum.accumulate(spent[::-1])[::-1]
+        counts = relevant[order, column]
+        if counts.any():
+            worst = max(worst, float(reach[counts].max()))
+        rejected = order[(reach >= math.log(1 / alpha)) & counts]
+        first[rejected] = np.where(first[rejected] < 0, column, first[rejected])
+    return Decision(first=first, worst=worst)
