@@ -1009,6 +1009,7 @@ CREATE TABLE llmmon.measurement (
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
     provenance_id bigint NOT NULL,
     measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reference_summary_id bigint,
     CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
     CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
     CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
@@ -1017,6 +1018,8 @@ CREATE TABLE llmmon.measurement (
 );
 
 COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
+
+COMMENT ON COLUMN llmmon.measurement.reference_summary_id IS 'What the window was compared with; NULL where the metric needs no reference, and for a reference window, which is compared with the others.';
 
 CREATE TABLE llmmon.report (
     report_id bigint NOT NULL,
@@ -1375,7 +1378,8 @@ CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
     reason,
     detail,
     provenance_id,
-    measured_at
+    measured_at,
+    reference_summary_id
    FROM llmmon.measurement
   ORDER BY deployment, monitor, segment, window_start, version DESC;
 
@@ -1399,6 +1403,42 @@ ALTER TABLE llmmon.provenance ALTER COLUMN provenance_id ADD GENERATED ALWAYS AS
 
 ALTER TABLE llmmon.quarantine ALTER COLUMN quarantine_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.quarantine_quarantine_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE llmmon.reference_summary (
+    reference_summary_id bigint NOT NULL,
+    deployment text NOT NULL,
+    monitor text NOT NULL,
+    segment text NOT NULL,
+    version integer NOT NULL,
+    basis bytea NOT NULL,
+    judged_at timestamp with time zone,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    n_windows integer NOT NULL,
+    n_requests bigint NOT NULL,
+    summary jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    summarised_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT reference_summary_n_requests_check CHECK ((n_requests >= 0)),
+    CONSTRAINT reference_summary_n_windows_check CHECK ((n_windows > 0))
+);
+
+COMMENT ON TABLE llmmon.reference_summary IS 'Distributions, counts and feature means of the reference windows, per monitor and segment; no text can be read from them.';
+
+COMMENT ON COLUMN llmmon.reference_summary.version IS 'A reference that gives another summary gets the next version; the old one stays with what was measured against it.';
+
+COMMENT ON COLUMN llmmon.reference_summary.basis IS 'SHA-256 over the metric, its parameters, how it is segmented, and the reference windows.';
+
+COMMENT ON COLUMN llmmon.reference_summary.judged_at IS 'When the last of the reference windows was judged, NULL when none had a request; a later one means that the summary must be made anew.';
+
+ALTER TABLE llmmon.reference_summary ALTER COLUMN reference_summary_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.reference_summary_reference_summary_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1612,6 +1652,9 @@ ALTER TABLE ONLY llmmon.response
 ALTER TABLE ONLY llmmon.score
     ADD CONSTRAINT one_score_per_response_and_scorer UNIQUE (request_key, lane, variant, repeat, scorer);
 
+ALTER TABLE ONLY llmmon.reference_summary
+    ADD CONSTRAINT one_version_per_stream UNIQUE (deployment, monitor, segment, version);
+
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT one_version_per_stream_and_window UNIQUE (deployment, monitor, segment, window_start, version);
 
@@ -1623,6 +1666,9 @@ ALTER TABLE ONLY llmmon.provenance
 
 ALTER TABLE ONLY llmmon.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (quarantine_id);
+
+ALTER TABLE ONLY llmmon.reference_summary
+    ADD CONSTRAINT reference_summary_pkey PRIMARY KEY (reference_summary_id);
 
 ALTER TABLE ONLY llmmon.report
     ADD CONSTRAINT report_pkey PRIMARY KEY (report_id);
@@ -1758,11 +1804,17 @@ ALTER TABLE ONLY llmmon.held_row
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT measurement_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
+ALTER TABLE ONLY llmmon.measurement
+    ADD CONSTRAINT measurement_reference_summary_id_fkey FOREIGN KEY (reference_summary_id) REFERENCES llmmon.reference_summary(reference_summary_id);
+
 ALTER TABLE ONLY llmmon.quarantine
     ADD CONSTRAINT quarantine_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES llmmon.ingest_batch(batch_id);
 
 ALTER TABLE ONLY llmmon.quarantine
     ADD CONSTRAINT quarantine_resolved_batch_id_fkey FOREIGN KEY (resolved_batch_id) REFERENCES llmmon.ingest_batch(batch_id);
+
+ALTER TABLE ONLY llmmon.reference_summary
+    ADD CONSTRAINT reference_summary_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
 ALTER TABLE ONLY llmmon.response
     ADD CONSTRAINT response_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
@@ -2170,6 +2222,11 @@ GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
 
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.reference_summary TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.reference_summary TO llmmon_analyst;
+
+GRANT UPDATE(judged_at) ON TABLE llmmon.reference_summary TO llmmon_writer;
 
 GRANT SELECT,INSERT ON TABLE llmmon.review TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.review TO llmmon_auditor;

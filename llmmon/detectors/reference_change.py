@@ -81,11 +81,7 @@ class ReferenceChange:
         self, state: State, measurement: Measurement, *, min_effect: float, direction: Direction
     ) -> tuple[State, Evidence]:
         """Return the evidence by this window; relevant when it is `min_effect` from the reference windows' mean."""
-        if self.sides == "worse" and direction == "neither":
-            raise ConfigError(
-                "detector reference_change: sides = 'worse' needs a metric that says which direction is better; "
-                "this one does not, so leave sides at 'both'"
-            )
+        check_sides(self.sides, direction)
         value = measurement.estimate.value
         common: dict[str, Any] = {"window": measurement.window, "value": value}
         if value is None:
@@ -94,7 +90,7 @@ class ReferenceChange:
         state = {
             "windows": [*state["windows"], measurement.window.key],
             "values": [*state["values"], value],
-            "variances": [*state["variances"], _variance(measurement)],
+            "variances": [*state["variances"], squared_error(measurement)],
         }
         k = len(state["values"])
         if k <= self.burn_in:
@@ -107,17 +103,28 @@ class ReferenceChange:
         return state, Evidence(
             **common,
             e_value=bounded(log_e),
-            relevant=abs(effect) >= min_effect and effect != 0 and self._counts(effect, direction),
+            relevant=abs(effect) >= min_effect and counts(self.sides, effect, direction),
             reference_value=reference,
             effect=effect,
             detail={"n_reference_windows": self.burn_in, "likeliest_start": state["windows"][start]},
         )
 
-    def _counts(self, effect: float, direction: Direction) -> bool:
-        return self.sides == "both" or (effect > 0) == (direction == "lower_is_better")
+
+def check_sides(sides: str, direction: Direction) -> None:
+    """Raise `ConfigError` when only changes for the worse matter and the metric does not say which way is better."""
+    if sides == "worse" and direction == "neither":
+        raise ConfigError(
+            "detector: sides = 'worse' needs a metric that says which direction is better; "
+            "this one does not, so leave sides at 'both'"
+        )
 
 
-def _variance(measurement: Measurement) -> float:
+def counts(sides: str, effect: float, direction: Direction) -> bool:
+    """Return whether an effect lies on a side that matters."""
+    return effect != 0 and (sides == "both" or (effect > 0) == (direction == "lower_is_better"))
+
+
+def squared_error(measurement: Measurement) -> float:
     """Return the squared standard error of a window, 0 where the metric gives no interval."""
     low, high = measurement.estimate.low, measurement.estimate.high
     return 0.0 if low is None or high is None else ((high - low) / (2 * Z_95)) ** 2

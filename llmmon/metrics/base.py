@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from llmmon.model import Direction, Estimate, Segment, Window
 from llmmon.registry import Registry
 
 if TYPE_CHECKING:
     import pandas
+
+Summary = dict[str, Any]
+"""What a metric keeps of the reference windows: JSON values of bounded size, and nothing a text can be read from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,7 @@ class Metric(Protocol):
     Attributes
     ----------
     needs_reference : bool
-        Whether `compute` compares with reference windows.
+        Whether `compute` compares with reference windows; the metric is then a `ReferenceMetric`.
     """
 
     plugin_name: ClassVar[str]
@@ -56,8 +59,27 @@ class Metric(Protocol):
     direction: ClassVar[Direction]
     needs_reference: ClassVar[bool]
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:
-        """Reduce `current`; an empty window gives None and a reason."""
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:
+        """Reduce `current`; an empty window gives None and a reason, and so does a missing or empty reference."""
+        ...
+
+
+@runtime_checkable
+class ReferenceMetric(Metric, Protocol):
+    """A metric that compares with the reference windows, through a summary that is made once and stored.
+
+    So a check costs what the current window costs, and needs no row of the reference.
+
+    Attributes
+    ----------
+    summary_version : int
+        Raised when `summarise` gives another summary for the same rows: stored ones are then made anew.
+    """
+
+    summary_version: ClassVar[int]
+
+    def summarise(self, reference: WindowData) -> Summary:
+        """Return what `compute` needs of the reference windows; windows without rows have a summary too."""
         ...
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from llmmon.metrics.base import WindowData
 from llmmon.metrics.intervals import Floats
@@ -19,6 +20,8 @@ NUMBERS: Final = (*LATENCIES, "n_input_tokens", "n_output_tokens", "cost_usd", "
 CATEGORIES: Final = ("model", "model_version", "route", "tenant", "language", "status", "error_type")
 TEXTS: Final = ("response_text", "prompt")
 AS_LOGGED: Final = "as_logged"
+_LONGEST_NAME: Final = 200
+"""Characters of a category; names come from logs, which may hold anything."""
 
 
 def require(name: str, value: str, allowed: Sequence[str]) -> None:
@@ -52,6 +55,17 @@ def numbers(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, F
         values = frame[field].to_numpy(dtype=float)
     keep = np.isfinite(values)
     return values[keep], weights[keep]
+
+
+def categories(data: WindowData, field: str) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Return the values of a categorical column and how often each is seen, the most frequent first and ties by name.
+
+    Failed requests are among them, missing values are not.
+    """
+    counts = data.requests[field].value_counts(sort=False)
+    counts = counts.groupby(counts.index.astype(str).str[:_LONGEST_NAME]).sum()  # sorted by name
+    counts = counts.sort_values(ascending=False, kind="stable")
+    return [str(name) for name in counts.index], np.asarray(counts, dtype=np.int64)
 
 
 def scored(data: WindowData, scorer: str, lane: str, variant: str = AS_LOGGED) -> pandas.DataFrame:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import require
 from llmmon.metrics.intervals import finite, mean_estimate
 from llmmon.model import Direction, Estimate
@@ -34,7 +34,7 @@ class Cost:
     def __post_init__(self) -> None:
         require("statistic", self.statistic, ("mean", "sum"))
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:  # noqa: ARG002
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the cost; a sum over requests some of whose costs are missing would be too low and is absent."""
         values, _ = finite(current.requests["cost_usd"])
         n_missing = len(current.requests) - len(values)

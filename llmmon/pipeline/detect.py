@@ -23,7 +23,7 @@ from llmmon.config import Config, DeploymentConfig, MonitorConfig
 from llmmon.detectors.base import Detector, detectors, fold
 from llmmon.detectors.e_benjamini_hochberg import reject
 from llmmon.model import Direction, Evidence, Measurement, Provenance, Window
-from llmmon.pipeline.measure import unit_and_direction
+from llmmon.pipeline.monitors import unit_and_direction
 from llmmon.pipeline.open_alert import Alarm, number_of, open_alert
 from llmmon.registry import parameters_of
 from llmmon.store import alert as alerts

@@ -20,12 +20,12 @@ from llmmon.config import Config
 from llmmon.errors import LlmmonError
 from llmmon.metrics.base import WindowData
 from llmmon.model import LOGGED, Segment, Window
-from llmmon.pipeline.measure import reference_windows
+from llmmon.pipeline.reference import reference_windows
 from llmmon.pipeline.segments import select
 from llmmon.store import audit
 from llmmon.store.database import Database
 from llmmon.store.frames import load_frames
-from llmmon.store.measurement import windows_not_ready
+from llmmon.store.measurement import reference_state
 from llmmon.store.report import keep_report, read_report
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def render_report(database: Database, config: Config, deployment: str, window: W
         reference = None
         windows = reference_windows(connection, config, deployment)
         others = [item for item in windows if item != window]
-        if others and not windows_not_ready(connection, deployment, windows, config.window_length):
+        n_ready, _ = reference_state(connection, deployment, windows, config.window_length)
+        if others and n_ready == len(windows):
             span = Window(start=windows[0].start, end=windows[-1].end)
             frames = load_frames(connection, deployment, span, sampled_scorers=sampled)
             reference = _table(select(frames, others, Segment()))

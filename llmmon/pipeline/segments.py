@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_
@@ -11,6 +12,8 @@ from llmmon.errors import ConfigError
 from llmmon.metrics.base import WindowData
 from llmmon.model import Segment, Window
 from llmmon.store.frames import Frames
+
+log = logging.getLogger(__name__)
 
 DIMENSIONS: Final = ("route", "tenant", "language", "model", "model_version", "status", "error_type", "finish_reason")
 """Fields by which a deployment's traffic may be cut; so may ``group.<name>``."""
@@ -42,10 +45,18 @@ def select(frames: Frames, windows: Sequence[Window], segment: Segment) -> Windo
     )
 
 
-def segment_values(frames: Frames, window: Window, dimension: str) -> list[str]:
-    """Return the values of one dimension in `window`, the most frequent first and ties by name."""
-    column = select(frames, [window], Segment()).requests.get(dimension)
-    if column is None:
-        return []
-    counts = column.dropna().value_counts()
-    return [str(value) for value, _ in sorted(counts.items(), key=lambda item: (-int(item[1]), str(item[0])))]
+def segments_of(frames: Frames, windows: Sequence[Window], dimensions: Sequence[str], *, most: int) -> list[Segment]:
+    """Return the whole and, for each dimension, its `most` most frequent values in `windows`; ties by name."""
+    found = [Segment()]
+    rows = select(frames, windows, Segment()).requests
+    for dimension in dimensions:
+        column = rows.get(dimension)
+        if column is None:
+            continue
+        counts = column.dropna().value_counts()
+        values = [str(value) for value, _ in sorted(counts.items(), key=lambda item: (-int(item[1]), str(item[0])))]
+        if len(values) > most:
+            told = "%s: %d values of %s; only the %d most frequent are measured on their own"
+            log.warning(told, windows[0].key, len(values), dimension, most)
+        found += [Segment(dimension=dimension, value=value) for value in values[:most]]
+    return found

@@ -18,7 +18,9 @@ PROVISIONAL: Final = "provisional"
 _DIGITS: Final = 12
 
 
-def keep_measurement(connection: Connection, measurement: Measurement, provenance_id: int) -> int:
+def keep_measurement(
+    connection: Connection, measurement: Measurement, provenance_id: int, *, reference_summary_id: int | None = None
+) -> int:
     """Write one measurement and return 1, or 0 when the newest version says the same.
 
     Another result than before becomes the next version; only a provisional one, which says nothing yet, is replaced in
@@ -38,6 +40,7 @@ def keep_measurement(connection: Connection, measurement: Measurement, provenanc
         "reason": estimate.reason,
         "detail": json.dumps(_plain(estimate.detail), allow_nan=False),
         "provenance_id": provenance_id,
+        "reference_summary_id": reference_summary_id,
     }
     row = fetch(connection, "measurement/keep", parameters)[0]
     return int(row.n_added) + int(row.n_completed)
@@ -73,15 +76,15 @@ def first_request_at(connection: Connection, deployment: str) -> datetime | None
     return rows[0].occurred_at if rows else None
 
 
-def windows_not_ready(
+def reference_state(
     connection: Connection, deployment: str, windows: Sequence[Window], length: timedelta
-) -> list[Window]:
-    """Return those of `windows` whose requests are not yet all judged."""
+) -> tuple[int, datetime | None]:
+    """Return how many of `windows` have all their requests judged, and when the last of them was judged."""
     if not windows:
-        return []
+        return 0, None
     parameters = {"deployment": deployment, "starts": [window.start for window in windows], "length": length}
-    ready = {row.window_start: row.is_ready for row in fetch(connection, "measurement/reference_state", parameters)}
-    return [window for window in windows if not ready[window.start]]
+    rows = fetch(connection, "measurement/reference_state", parameters)
+    return sum(row.is_ready for row in rows), max((row.judged_at for row in rows if row.judged_at), default=None)
 
 
 def mark_dependents_dirty(connection: Connection, deployment: str, window: Window) -> int:

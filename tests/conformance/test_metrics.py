@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 import pandas
 import pytest
 
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import ReferenceMetric, WindowData, metrics
 from tests.conformance.examples import build
+from tests.drifts import against, stored
 from tests.windows import make_window
 
 COUNTS = {"volume"}
@@ -58,7 +60,7 @@ def shuffled(window: WindowData, seed: int) -> WindowData:
     )
 
 
-CURRENT, REFERENCE = full_window(60, 1), full_window(150, 2)
+CURRENT, REFERENCE, BIG = full_window(60, 1), full_window(150, 2), full_window(3000, 3)
 
 
 @pytest.mark.parametrize("name", metrics.names())
@@ -66,7 +68,7 @@ def test_an_empty_window_gives_a_reason(name: str) -> None:
     """Without rows there is no value, whether or not there is a reference."""
     metric = build("metrics", name)
     for reference in (REFERENCE, make_window(), None):
-        found = metric.compute(make_window(), reference)
+        found = against(metric, make_window(), reference)
         assert (found.value is None) == (name not in COUNTS)
         assert found.reason
         assert found.n == 0
@@ -75,7 +77,7 @@ def test_an_empty_window_gives_a_reason(name: str) -> None:
 @pytest.mark.parametrize("name", metrics.names())
 def test_a_full_window_gives_a_finite_value_inside_its_interval(name: str) -> None:
     """Value and interval are finite, ordered, and an absent bound has its reason."""
-    found = build("metrics", name).compute(CURRENT, REFERENCE)
+    found = against(build("metrics", name), CURRENT, REFERENCE)
     assert found.value is not None, found.reason
     assert found.n > 0
     for bound in (found.low, found.high):
@@ -89,8 +91,8 @@ def test_a_full_window_gives_a_finite_value_inside_its_interval(name: str) -> No
 def test_the_order_of_rows_does_not_matter(name: str) -> None:
     """The same rows in another order give the same estimate, detail included."""
     metric = build("metrics", name)
-    expected = metric.compute(CURRENT, REFERENCE)
-    found = metric.compute(shuffled(CURRENT, 5), shuffled(REFERENCE, 6))
+    expected = against(metric, CURRENT, REFERENCE)
+    found = against(metric, shuffled(CURRENT, 5), shuffled(REFERENCE, 6))
     assert (found.n, found.reason) == (expected.n, expected.reason)
     assert rounded(found.detail) == rounded(expected.detail)
     assert rounded([found.value, found.low, found.high]) == rounded([expected.value, expected.low, expected.high])
@@ -101,7 +103,7 @@ def test_inputs_stay_untouched_and_a_second_run_is_equal(name: str) -> None:
     """A metric changes nothing it was given and gives the same estimate again."""
     metric = build("metrics", name)
     before = [frame.copy(deep=True) for frame in frames(CURRENT) + frames(REFERENCE)]
-    assert metric.compute(CURRENT, REFERENCE) == metric.compute(CURRENT, REFERENCE)
+    assert against(metric, CURRENT, REFERENCE) == against(metric, CURRENT, REFERENCE)
     for frame, copy in zip(frames(CURRENT) + frames(REFERENCE), before, strict=True):
         pandas.testing.assert_frame_equal(frame, copy)
 
@@ -110,7 +112,7 @@ def test_inputs_stay_untouched_and_a_second_run_is_equal(name: str) -> None:
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_a_handful_of_rows_never_breaks(name: str, n: int) -> None:
     """One, two and three rows give an estimate or a reason."""
-    found = build("metrics", name).compute(full_window(n, 3), REFERENCE)
+    found = against(build("metrics", name), full_window(n, 3), REFERENCE)
     assert found.value is not None or found.reason
 
 
@@ -123,8 +125,19 @@ def test_rows_that_are_all_equal_or_empty_never_break(name: str) -> None:
     metric = build("metrics", name)
     for window in (constant, missing):
         for reference in (constant, missing):
-            found = metric.compute(window, reference)
+            found = against(metric, window, reference)
             assert found.value is not None or found.reason
+
+
+@pytest.mark.parametrize("name", metrics.names())
+def test_a_metric_that_compares_keeps_little_and_no_text(name: str) -> None:
+    """A metric says whether it compares; what it keeps of many rows is small, and no word of a text is in it."""
+    metric = build("metrics", name)
+    assert isinstance(metric, ReferenceMetric) == metric.needs_reference
+    if metric.needs_reference:
+        kept = json.dumps(stored(metric, BIG))
+        assert len(kept) < 100_000
+        assert not any(word in kept for word in ("maybe", "never", "prime"))
 
 
 def frames(window: WindowData) -> list[pandas.DataFrame]:

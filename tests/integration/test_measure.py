@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from sqlalchemy import event
 
 from llmmon.config import Config
 from llmmon.errors import ConfigError
@@ -133,6 +134,15 @@ def _table(database: Database) -> list[tuple[Any, ...]]:
     return [(m.monitor, m.segment, m.window, m.estimate, versions[m.measurement_id]) for m in rows]
 
 
+def _summaries(database: Database) -> list[tuple[Any, ...]]:
+    with database.transaction() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT monitor, segment, version, n_windows, n_requests, summary"
+            " FROM llmmon.reference_summary ORDER BY 1, 2, 3"
+        ).all()
+    return [tuple(row) for row in rows]
+
+
 @pytest.fixture
 def loaded(
     database: Database, config: Callable[..., Config], jsonl: Callable[..., Path], line: Callable[..., dict[str, Any]]
@@ -190,6 +200,7 @@ def test_the_order_of_windows_does_not_matter(
     _run(database, loaded, WINDOWS)
     _run(other, loaded, [WINDOWS[index] for index in order], stages_first=stages_first)
     assert _table(other) == _table(database)
+    assert _summaries(other) == _summaries(database)
     assert {version for *_, version in _table(database)} == {1}
     with other.transaction() as connection:
         assert all(is_done(connection, "assistant", window, "measure") for window in WINDOWS)
@@ -200,7 +211,7 @@ def test_an_incomplete_reference_is_said(database: Database, loaded: Config) -> 
     """Before the reference windows are judged, metrics that need them are absent with that reason; others are not."""
     _run(database, loaded, WINDOWS[:2])
     found = {(monitor, window.start.hour): estimate for monitor, _, window, estimate, _ in _table(database)}
-    assert found["ks", 5].reason == "reference not complete: 1 of 3 reference windows are judged"
+    assert found["ks", 5].reason == "reference not complete: 1 of 3 reference windows are judged, needs 2 more"
     assert found["p50", 5].value == 111.5
 
 
@@ -221,6 +232,57 @@ def test_late_rows_in_a_reference_window_reach_its_dependents(
     versions = {(m, w.start.hour): v for m, s, w, _, v in _table(database) if s == "all"}
     assert versions["ks", 8] == 2
     assert versions["p50", 8] == 1
+
+
+def test_later_windows_need_no_row_of_the_reference(database: Database, loaded: Config) -> None:
+    """With the requests and texts of the reference gone, a later window is measured as before, and asks for none."""
+    _run(database, loaded, WINDOWS)
+    before = _table(database)
+    with database.transaction() as connection:
+        for table in ("request_payload", "request_log"):
+            connection.exec_driver_sql(
+                f"DELETE FROM llmmon.{table} WHERE occurred_at < %(start)s", {"start": WINDOWS[3].start}
+            )
+    asked: list[Any] = []
+    event.listen(
+        database.engine,
+        "before_cursor_execute",
+        lambda connection, cursor, statement, parameters, context, many: asked.append((statement, parameters)),
+    )
+    result = measure(database, loaded, "assistant", WINDOWS[3])
+    assert result.n_changed == 0
+    assert _table(database) == before
+    loads = [parameters["start"] for statement, parameters in asked if "request_payload" in statement]
+    assert loads == [WINDOWS[3].start]
+
+
+def test_a_measurement_names_what_it_was_compared_with(database: Database, loaded: Config) -> None:
+    """A window after the reference names the stored summary; the reference windows, compared with each other, none."""
+    _run(database, loaded, WINDOWS)
+    with database.transaction() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT m.window_start, s.monitor, s.n_requests FROM llmmon.measurement AS m"
+            " LEFT JOIN llmmon.reference_summary AS s USING (reference_summary_id) WHERE m.monitor = 'ks' ORDER BY 1"
+        ).all()
+    assert [tuple(row[1:]) for row in rows] == [(None, None)] * 3 + [("ks", 72)] * 2
+
+
+def test_another_parameter_or_another_judgement_makes_the_summary_anew(
+    database: Database,
+    loaded: Config,
+    config: Callable[..., Config],
+    jsonl: Callable[..., Path],
+    line: Callable[..., dict[str, Any]],
+) -> None:
+    """The summary of a changed metric, and of a reference window with a late row, is the next version; others stay."""
+    _run(database, loaded, WINDOWS)
+    slower = config(TOML.replace('field = "latency_ms"', 'field = "n_output_tokens"'))
+    measure(database, slower, "assistant", WINDOWS[4])
+    assert [row[:3] for row in _summaries(database)] == [("drift", "all", 1), ("ks", "all", 1), ("ks", "all", 2)]
+    jsonl([line(999, timestamp="2023-06-27T05:59:59Z", latency_ms=5000.0)], name="later.jsonl")
+    ingest_source(database, slower, "logs")
+    _run(database, slower, WINDOWS[:1])
+    assert {row[0]: row[2:5] for row in _summaries(database)} == {"drift": (2, 3, 73), "ks": (3, 3, 73)}
 
 
 def test_the_account_of_scoring_closes(database: Database, config: Callable[..., Config], loaded: Config) -> None:

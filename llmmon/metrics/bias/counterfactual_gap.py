@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import AS_LOGGED
 from llmmon.metrics.intervals import mean_estimate
 from llmmon.model import Direction, Estimate
@@ -49,7 +49,7 @@ class CounterfactualGap:
     lane: str
     variant: str = "attribute_swap"
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:  # noqa: ARG002
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the mean paired difference with its interval."""
         rows = current.scores
         rows = rows[(rows["scorer"] == self.scorer) & (rows["lane"] == self.lane) & rows["value"].notna()]

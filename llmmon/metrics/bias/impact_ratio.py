@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.bias.groups import group_rates
 from llmmon.metrics.intervals import ratio_of_rates
 from llmmon.model import LOGGED, Direction, Estimate
@@ -51,7 +51,7 @@ class ImpactRatio:
         if self.min_group_size < 2:
             raise ValueError(f"min_group_size: expected at least 2, got {self.min_group_size}")
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:  # noqa: ARG002
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the ratio of the extreme groups with its interval, and every group's rate in the detail."""
         found = group_rates(current, self.scorer, self.group, self.lane, self.min_group_size)
         if isinstance(found, Estimate):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 
-from llmmon.metrics.base import WindowData
-from llmmon.metrics.columns import NUMBERS, numbers
+from llmmon.metrics.base import Summary, WindowData
+from llmmon.metrics.columns import NUMBERS, categories, numbers
 from llmmon.metrics.intervals import Floats, hull
-from llmmon.model import LOGGED, Estimate
+from llmmon.model import Estimate
+
+OTHER: Final = "(other)"
+MAX_CATEGORIES: Final = 256
+"""Categories of the reference that keep a bin of their own; the rest, and whatever is new, is `OTHER`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,34 +27,41 @@ class Counts:
     reference: Floats
 
 
-def count_bins(current: WindowData, reference: WindowData | None, field: str, n_bins: int) -> Counts | Estimate:
-    """Return counts over common bins, or the absent estimate that says why there are none.
+def summarise_bins(reference: WindowData, field: str, n_bins: int) -> Summary:
+    """Return the bins of a column and how many rows of the reference windows are in each.
 
     A numeric column is cut at the reference's quantiles; a value on which quantiles coincide gets a bin of its own. A
-    categorical column has one bin per category seen on either side; missing values are left out.
+    categorical column has one bin for each of its most frequent categories; missing values are left out.
     """
+    if field in NUMBERS:
+        values = numbers(reference, field)[0]
+        edges = _edges(values, n_bins) if len(values) else values
+        return {"edges": edges.tolist(), "counts": _histogram(values, edges).tolist()}
+    names, counts = categories(reference, field)
+    kept = counts[:MAX_CATEGORIES]
+    return {"categories": names[:MAX_CATEGORIES], "counts": [*kept.tolist(), int(counts.sum() - kept.sum())]}
+
+
+def count_bins(current: WindowData, reference: Summary | None, field: str) -> Counts | Estimate:
+    """Return counts over the reference's bins, or the absent estimate that says why there are none."""
     if reference is None:
         return Estimate.absent("no reference windows")
+    others = np.asarray(reference["counts"], dtype=float)
     if field in NUMBERS:
-        values, others = numbers(current, field, LOGGED)[0], numbers(reference, field, LOGGED)[0]
+        edges = np.asarray(reference["edges"], dtype=float)
+        counts = _histogram(numbers(current, field)[0], edges).astype(float)
+        labels = [f"<= {edge:.6g}" for edge in edges] + [f"> {edge:.6g}" for edge in edges[-1:]]
     else:
-        values = current.requests[field].dropna().to_numpy()
-        others = reference.requests[field].dropna().to_numpy()
-    if not len(values) or not len(others):
-        where = "this window" if not len(values) else "the reference windows"
-        return Estimate.absent(f"no {field} in {where}", n=len(values))
-    if field not in NUMBERS:
-        names = sorted({str(value) for value in values} | {str(value) for value in others})
-        place = {name: index for index, name in enumerate(names)}
-        codes = [np.array([place[str(value)] for value in side], dtype=np.int64) for side in (values, others)]
-        return Counts(tuple(names), *(np.bincount(side, minlength=len(names)).astype(float) for side in codes))
-    edges = _edges(others, n_bins)
-    sides = (
-        np.bincount(np.searchsorted(edges, side, "left"), minlength=len(edges) + 1).astype(float)
-        for side in (values, others)
-    )
-    labels = [f"<= {edge:.6g}" for edge in edges] + [f"> {edges[-1]:.6g}"]
-    return Counts(tuple(labels), *sides)
+        names, found = categories(current, field)
+        labels = [*reference["categories"], OTHER]
+        place = {name: index for index, name in enumerate(reference["categories"])}
+        rows = [place.get(name, len(place)) for name in names]
+        counts = np.bincount(np.asarray(rows, dtype=np.int64), weights=found, minlength=len(labels))
+    if not counts.sum() or not others.sum():
+        where = "this window" if not counts.sum() else "the reference windows"
+        return Estimate.absent(f"no {field} in {where}", n=int(counts.sum()))
+    keep = (counts > 0) | (others > 0) if field not in NUMBERS else np.ones(len(counts), dtype=bool)
+    return Counts(tuple(np.asarray(labels, dtype=object)[keep]), counts[keep], others[keep])
 
 
 def check_binning(bins: int, n_resamples: int) -> None:
@@ -75,7 +87,7 @@ def compare(counts: Counts, distance: Callable[[Floats, Floats], Floats], *, n_r
         for side in (counts.current, counts.reference)
     ]
     low, high = hull(value, np.asarray(distance(*drawn)))
-    detail = {
+    detail: dict[str, Any] = {
         "bins": counts.labels[:50],
         "current": counts.current[:50].tolist(),
         "reference": counts.reference[:50].tolist(),
@@ -85,6 +97,12 @@ def compare(counts: Counts, distance: Callable[[Floats, Floats], Floats], *, n_r
 
 
 def _edges(reference: Floats, n_bins: int) -> Floats:
-    cuts, repeats = np.unique(np.quantile(reference, np.linspace(0, 1, n_bins + 1)[1:-1]), return_counts=True)
+    # quantiles that are rows of the reference: nothing is interpolated, which could overflow
+    cuts = np.quantile(reference, np.linspace(0, 1, n_bins + 1)[1:-1], method="inverted_cdf")
+    cuts, repeats = np.unique(cuts, return_counts=True)
     heavy = cuts[repeats > 1] if n_bins > 2 else cuts
     return np.unique(np.concatenate((cuts, np.nextafter(heavy, -np.inf))))
+
+
+def _histogram(values: Floats, edges: Floats) -> Any:
+    return np.bincount(np.searchsorted(edges, values, "left"), minlength=len(edges) + 1)

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import CATEGORIES, NUMBERS, require
-from llmmon.metrics.drift.bins import check_binning, compare, count_bins
+from llmmon.metrics.drift.bins import check_binning, compare, count_bins, summarise_bins
 from llmmon.metrics.intervals import Floats
 from llmmon.model import Direction, Estimate
 
@@ -45,6 +45,7 @@ class JensenShannon:
     unit: ClassVar[str] = "bits"
     direction: ClassVar[Direction] = "lower_is_better"
     needs_reference: ClassVar[bool] = True
+    summary_version: ClassVar[int] = 1
 
     field: str = "route"
     bins: int = 10
@@ -55,9 +56,13 @@ class JensenShannon:
         require("field", self.field, (*CATEGORIES, *NUMBERS))
         check_binning(self.bins, self.n_resamples)
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:
+    def summarise(self, reference: WindowData) -> Summary:
+        """Return the bins, and the rows of the reference windows in each."""
+        return summarise_bins(reference, self.field, self.bins)
+
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:
         """Return the divergence with its bootstrap interval, and the bins in the detail."""
-        counts = count_bins(current, reference, self.field, self.bins)
+        counts = count_bins(current, reference, self.field)
         if isinstance(counts, Estimate):
             return counts
         found = compare(counts, _divergence, n_resamples=self.n_resamples, seed=self.seed)

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import CATEGORIES, NUMBERS, require
-from llmmon.metrics.drift.bins import check_binning, compare, count_bins
+from llmmon.metrics.drift.bins import check_binning, compare, count_bins, summarise_bins
 from llmmon.metrics.intervals import Floats
 from llmmon.model import Direction, Estimate
 
@@ -46,6 +46,7 @@ class Psi:
     unit: ClassVar[str] = "nats"
     direction: ClassVar[Direction] = "lower_is_better"
     needs_reference: ClassVar[bool] = True
+    summary_version: ClassVar[int] = 1
 
     field: str = "n_output_tokens"
     bins: int = 10
@@ -56,9 +57,13 @@ class Psi:
         require("field", self.field, (*NUMBERS, *CATEGORIES))
         check_binning(self.bins, self.n_resamples)
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:
+    def summarise(self, reference: WindowData) -> Summary:
+        """Return the bins, and the rows of the reference windows in each."""
+        return summarise_bins(reference, self.field, self.bins)
+
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:
         """Return the index with its bootstrap interval, and the bins in the detail."""
-        counts = count_bins(current, reference, self.field, self.bins)
+        counts = count_bins(current, reference, self.field)
         if isinstance(counts, Estimate):
             return counts
         return compare(counts, _psi, n_resamples=self.n_resamples, seed=self.seed)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import TEXTS, require
 from llmmon.metrics.intervals import mean_estimate
 from llmmon.model import Direction, Estimate
@@ -64,7 +64,7 @@ class TextStatistic:
         require("statistic", self.statistic, tuple(_STATISTICS))
         require("field", self.field, TEXTS)
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:  # noqa: ARG002
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the mean with its interval."""
         texts = current.requests[self.field].dropna()
         if texts.empty:

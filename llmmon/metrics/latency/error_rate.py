@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.intervals import mean_estimate
 from llmmon.model import Direction, Estimate
 
@@ -20,7 +20,7 @@ class ErrorRate:
     direction: ClassVar[Direction] = "lower_is_better"
     needs_reference: ClassVar[bool] = False
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:  # noqa: ARG002
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the share of requests with status ``error``."""
         failed = current.requests["status"] == "error"
         if not len(failed):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import LATENCIES, numbers, require
 from llmmon.metrics.intervals import quantile_estimate
 from llmmon.model import LOGGED, Direction, Estimate
@@ -41,7 +41,7 @@ class LatencyQuantile:
         if not 0 < self.quantile < 1:
             raise ValueError(f"quantile: expected a number between 0 and 1, got {self.quantile}")
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:  # noqa: ARG002
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the quantile with its order-statistic interval."""
         values, weights = numbers(current, self.field, self.lane)
         if not len(values):

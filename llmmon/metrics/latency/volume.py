@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.model import Direction, Estimate
 
 
@@ -19,7 +19,7 @@ class Volume:
     direction: ClassVar[Direction] = "neither"
     needs_reference: ClassVar[bool] = False
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:  # noqa: ARG002
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the count; it has no interval, because every request was counted."""
         n = len(current.requests)
         return Estimate(value=float(n), n=n, reason="a full count has no sampling interval")

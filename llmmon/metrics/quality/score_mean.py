@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import AS_LOGGED, scored, why_no_scores
 from llmmon.metrics.intervals import mean_estimate
 from llmmon.model import LOGGED, Direction, Estimate
@@ -36,7 +36,7 @@ class ScoreMean:
     lane: str = LOGGED
     variant: str = AS_LOGGED
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:  # noqa: ARG002
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the weighted mean with its interval."""
         rows = scored(current, self.scorer, self.lane, self.variant)
         if rows.empty:

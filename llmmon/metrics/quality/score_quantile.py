@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import AS_LOGGED, scored, why_no_scores
 from llmmon.metrics.intervals import quantile_estimate
 from llmmon.model import LOGGED, Direction, Estimate
@@ -40,7 +40,7 @@ class ScoreQuantile:
         if not 0 < self.quantile < 1:
             raise ValueError(f"quantile: expected a number between 0 and 1, got {self.quantile}")
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:  # noqa: ARG002
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the weighted quantile with a distribution-free interval."""
         rows = scored(current, self.scorer, self.lane, self.variant)
         if rows.empty:

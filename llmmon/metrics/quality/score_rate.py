@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import AS_LOGGED, require, scored, why_no_scores
 from llmmon.metrics.intervals import mean_estimate
 from llmmon.model import LOGGED, Direction, Estimate
@@ -45,7 +45,7 @@ class ScoreRate:
         if not math.isfinite(self.limit):
             raise ValueError(f"limit: expected a finite number, got {self.limit}")
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:  # noqa: ARG002
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the weighted share with Wilson's interval."""
         rows = scored(current, self.scorer, self.lane, self.variant)
         if rows.empty:

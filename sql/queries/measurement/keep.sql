@@ -15,7 +15,8 @@ WITH latest AS (
 ), completed AS (
   UPDATE llmmon.measurement AS provisional
      SET value = %(value)s, low = %(low)s, high = %(high)s, n = %(n)s, unit = %(unit)s, reason = %(reason)s,
-         detail = %(detail)s, provenance_id = %(provenance_id)s, measured_at = clock_timestamp()
+         detail = %(detail)s, provenance_id = %(provenance_id)s, reference_summary_id = %(reference_summary_id)s,
+         measured_at = clock_timestamp()
     FROM latest
    WHERE provisional.measurement_id = latest.measurement_id
      AND latest.detail -> 'provisional' IS NOT NULL
@@ -23,9 +24,10 @@ WITH latest AS (
   RETURNING provisional.measurement_id
 ), added AS (
   INSERT INTO llmmon.measurement (deployment, monitor, segment, window_start, window_end, version, value, low, high, n,
-                                  unit, reason, detail, provenance_id)
+                                  unit, reason, detail, provenance_id, reference_summary_id)
   SELECT %(deployment)s, %(monitor)s, %(segment)s, %(start)s, %(end)s, coalesce((SELECT version FROM latest), 0) + 1,
-         %(value)s, %(low)s, %(high)s, %(n)s, %(unit)s, %(reason)s, %(detail)s, %(provenance_id)s
+         %(value)s, %(low)s, %(high)s, %(n)s, %(unit)s, %(reason)s, %(detail)s, %(provenance_id)s,
+         %(reference_summary_id)s
    WHERE NOT EXISTS (SELECT FROM settled)
      AND NOT EXISTS (SELECT FROM latest WHERE detail -> 'provisional' IS NOT NULL)
   RETURNING measurement_id

@@ -1,5 +1,6 @@
--- Which windows of the reference are ready: judged or given up, or passed by a log that had no request for them.
+-- Which windows of the reference are ready (judged or given up, or passed by a log that had no request for them), since when.
 SELECT span.window_start,
+       stage.finished_at AS judged_at,
        stage.state IS NOT NULL
        OR (NOT EXISTS (SELECT
                          FROM llmmon.request_log AS request

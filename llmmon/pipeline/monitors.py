@@ -1,0 +1,76 @@
+"""The monitors of a deployment, built from its configuration."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+import llmmon
+from llmmon.config import Config, DeploymentConfig, MonitorConfig
+from llmmon.metrics.base import Metric, metrics
+from llmmon.model import Direction, Provenance
+from llmmon.pipeline.segments import check_dimension
+from llmmon.registry import parameters_of
+from llmmon.scorers.base import scorers
+from llmmon.store.provenance import remember
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """A monitor, its metric as configured, and how its numbers are made.
+
+    Parameters
+    ----------
+    value_range : tuple of float
+        Least and largest value that can be.
+    """
+
+    name: str
+    metric: Metric
+    settings: MonitorConfig
+    unit: str
+    value_range: tuple[float, float]
+    provenance_id: int
+
+
+def monitors_of(connection: Connection, config: Config, deployment: str) -> list[Monitor]:
+    """Return the monitors of `deployment` in the order of the configuration.
+
+    Raises
+    ------
+    ConfigError
+        When a metric refuses its parameters, or a segment names no field.
+    """
+    settings = config.deployments[deployment]
+    found = []
+    for name, item in settings.monitors.items():
+        where = f"deployments.{deployment}.monitors.{name}"
+        metric = item.metric.create(metrics, where=f"{where}.metric")
+        for dimension in item.segments:
+            check_dimension(dimension, where=f"{where}.segments")
+        provenance = Provenance(
+            kind="metrics",
+            plugin=metric.plugin_name,
+            parameters=parameters_of(metric),
+            code_version=llmmon.__version__,
+            config_digest=config.digest,
+            seed=getattr(metric, "seed", None),
+        )
+        unit, _ = unit_and_direction(settings, item, where=where)
+        limits = (-math.inf, math.inf)
+        if metric.unit == "score":  # a summary of scores, in their scorer's unit
+            limits = scorers.get(settings.scorers[item.metric.parameters["scorer"]].judge.type).value_range
+        found.append(Monitor(name, metric, item, unit, limits, remember(connection, provenance)))
+    return found
+
+
+def unit_and_direction(settings: DeploymentConfig, monitor: MonitorConfig, *, where: str) -> tuple[str, Direction]:
+    """Return the unit of a monitor's measurements and which way is better; a metric over scores has its scorer's."""
+    metric = monitor.metric.create(metrics, where=f"{where}.metric")
+    name = monitor.metric.parameters.get("scorer")
+    if metric.direction == "neither" and name is not None:
+        scorer = scorers.get(settings.scorers[name].judge.type)
+        return (scorer.unit if metric.unit == "score" else metric.unit), scorer.direction
+    return metric.unit, metric.direction
