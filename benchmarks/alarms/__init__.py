@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from benchmarks.alarms import catalogue, data, detection, false_alarms
 from benchmarks.alarms.false_alarms import Size, say
-from benchmarks.alarms.ours import detectors
 from benchmarks.alarms.rules import peers
 from benchmarks.result import Grid
 
@@ -45,22 +44,19 @@ def run(
     if not data.is_there():
         say(data.MISSING)
     found: list[Grid] = []
-    rules, ours, numbers = peers(), detectors(), range(seeds)
+    rules, numbers = peers(), range(seeds)
     if part in ("all", "false"):
         sizes = [
             Size(label="hourly", n_windows=windows, n_reference=24 * reference_days, daily=False),
             Size(label="hourly", n_windows=windows, n_reference=24, daily=False),
             Size(label="daily", n_windows=days, n_reference=reference_days, daily=True),
         ]
-        found += [
-            false_alarms.measure(size, n_streams=streams, seeds=numbers, rules=rules, detectors=ours) for size in sizes
-        ]
+        found += [false_alarms.measure(size, n_streams=streams, seeds=numbers, rules=rules) for size in sizes]
     if part in ("all", "detection"):
-        methods = detection.methods(rules, ours, streams)
         outcomes = [
             detection.run_task(
                 task,
-                methods,
+                rules,
                 seeds=numbers,
                 n_streams=streams,
                 n_windows=windows,
@@ -69,5 +65,5 @@ def run(
             )
             for task in catalogue.tasks()
         ]
-        found += detection.grids(outcomes, methods)
+        found += detection.grids(outcomes)
     return found

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from benchmarks.alarms.false_alarms import say
-from benchmarks.alarms.ours import ALPHA, Ours
+from benchmarks.alarms.ours import ALPHA, BY_UNIT, SEASONAL, evidence
 from benchmarks.alarms.rules import Rule
 from benchmarks.alarms.streams import Floats, Streams
 from benchmarks.alarms.tasks import Ints, Plan, Task
@@ -22,15 +22,21 @@ HORIZON = 672
 """Windows after the change in which it must be found."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Method:
-    """A rule or a detector, as a score per window that alarms at a threshold."""
+OURS = (BY_UNIT, SEASONAL)
 
-    name: str
-    score: Callable[[Streams], Floats]
-    default: float
-    max_streams: int | None
-    is_ours: bool
+
+def scores(streams: Streams, rules: Sequence[Rule]) -> dict[str, Floats]:
+    """Return every method's score per window, llmmon's first."""
+    found = evidence(streams)
+    return {
+        **{name: found[name][0] for name in OURS},
+        **{rule.name: rule.score(streams.top(rule.max_streams)) for rule in rules},
+    }
+
+
+def defaults(rules: Sequence[Rule], n_streams: int) -> dict[str, float]:
+    """Return every method's threshold; a single changed stream needs an e-value of n_streams / alpha from e-BH."""
+    return {**dict.fromkeys(OURS, math.log(n_streams / ALPHA)), **{rule.name: rule.threshold for rule in rules}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,34 +67,8 @@ class Delays:
         return f"{median}{missed}{early}"
 
 
-def methods(rules: Sequence[Rule], detectors: Sequence[Ours], n_streams: int) -> list[Method]:
-    """Return every method; a single changed stream needs an e-value of n_streams / alpha from e-BH."""
-    ours = [
-        Method(
-            name=detector.name,
-            score=lambda streams, run=detector.run: run(streams)[0],  # type: ignore[misc]
-            default=math.log(n_streams / ALPHA),
-            max_streams=None,
-            is_ours=True,
-        )
-        for detector in detectors
-        if detector.is_quick
-    ]
-    theirs = [
-        Method(
-            name=rule.name,
-            score=rule.score,
-            default=rule.threshold,
-            max_streams=rule.max_streams,
-            is_ours=False,
-        )
-        for rule in rules
-    ]
-    return [*ours, *theirs]
-
-
 def thresholds(
-    task: Task, found: Sequence[Method], *, seeds: Sequence[int], n_streams: int, n_windows: int, n_reference: int
+    task: Task, rules: Sequence[Rule], *, seeds: Sequence[int], n_streams: int, n_windows: int, n_reference: int
 ) -> dict[str, float]:
     """Return per method the threshold at which 5% of the task's unchanged deployments alarm in a year.
 
@@ -96,13 +76,11 @@ def thresholds(
     than 20 deployments none of them alarms. A rule that looks at fewer streams than the deployment has is let off the
     rest. A method with no score at all (Evidently without rows) gets an infinite threshold.
     """
-    worst: dict[str, list[float]] = {method.name: [] for method in found}
+    worst: dict[str, list[float]] = {}
     for seed in seeds:
         plan = Plan(n_streams=n_streams, n_reference=n_reference, n_windows=n_windows, starts=None, seed=1000 + seed)
-        streams = task.draw(plan)
-        for method in found:
-            scores = method.score(streams.top(method.max_streams))
-            worst[method.name].append(float(np.where(np.isnan(scores), -np.inf, scores).max()))
+        for name, found in scores(task.draw(plan), rules).items():
+            worst.setdefault(name, []).append(float(np.where(np.isnan(found), -np.inf, found).max()))
     return {name: _above(scores) for name, scores in worst.items()}
 
 
@@ -113,10 +91,10 @@ def _above(scores: list[float]) -> float:
     return float(np.nextafter(sorted(scores, reverse=True)[math.floor(ALPHA * len(scores))], math.inf))
 
 
-def delays(scores: Floats, starts: Ints, threshold: float) -> Delays:
+def delays(found: Floats, starts: Ints, threshold: float) -> Delays:
     """Return how many windows after its start each stream's score first reached the threshold, 1 for the first."""
-    alarms = scores >= threshold
-    column = np.arange(scores.shape[1])
+    alarms = found >= threshold
+    column = np.arange(found.shape[1])
     since = column - starts[:, None]
     early = (alarms & (since < 0)).any(axis=1)
     late = alarms & (since >= 0) & (since < HORIZON)
@@ -135,7 +113,7 @@ class Outcome:
 
 def run_task(
     task: Task,
-    found: Sequence[Method],
+    rules: Sequence[Rule],
     *,
     seeds: Sequence[int],
     n_streams: int,
@@ -145,36 +123,35 @@ def run_task(
 ) -> Outcome:
     """Return the delays of every method on one task."""
     began = time.monotonic()
-    limits = thresholds(task, found, seeds=seeds, n_streams=n_streams, n_windows=n_windows, n_reference=n_reference)
+    limits = thresholds(task, rules, seeds=seeds, n_streams=n_streams, n_windows=n_windows, n_reference=n_reference)
     starts = np.random.default_rng(11).integers(FIRST_START, LAST_START, n_changed)
     plan = Plan(
         n_streams=n_changed, n_reference=n_reference, n_windows=LAST_START + HORIZON, starts=starts, seed=seeds[0]
     )
-    streams = task.draw(plan)
     default, equal = {}, {}
-    for method in found:
-        scores = method.score(streams)
-        default[method.name] = delays(scores, starts, method.default)
-        equal[method.name] = delays(scores, starts, limits[method.name])
+    every = defaults(rules, n_streams)
+    unlimited = [replace(rule, max_streams=None) for rule in rules]
+    for name, found in scores(task.draw(plan), unlimited).items():
+        default[name] = delays(found, starts, every[name])
+        equal[name] = delays(found, starts, limits[name])
     say(f"detection: {task.name} in {time.monotonic() - began:.1f} s")
     return Outcome(task=task, default=default, equal=equal)
 
 
-def grids(outcomes: Sequence[Outcome], found: Sequence[Method]) -> list[Grid]:
+def grids(outcomes: Sequence[Outcome]) -> list[Grid]:
     """Return the delays at defaults, the delays at the equal rate, and the count of tasks won."""
-    names = [method.name for method in found]
+    names = list(outcomes[0].default)
+    peers = [name for name in names if name not in OURS]
     title = f"median delay in windows until the changed stream alarms (found within {HORIZON})"
-    ours = [method.name for method in found if method.is_ours]
     equal = [
         (
             outcome.task.name,
-            *(str(outcome.default[name]) for name in ours),
-            *(str(outcome.equal[name]) for name in names if name not in ours),
-            *(str(outcome.equal[name]) for name in ours),
+            *(str(outcome.default[name]) for name in OURS),
+            *(str(outcome.equal[name]) for name in peers),
+            *(str(outcome.equal[name]) for name in OURS),
         )
         for outcome in outcomes
     ]
-    peers = [name for name in names if name not in ours]
     return [
         Grid(
             title=f"{title}, each rule at its default",
@@ -183,13 +160,13 @@ def grids(outcomes: Sequence[Outcome], found: Sequence[Method]) -> list[Grid]:
         ),
         Grid(
             title=f"{title}; peers brought to 5% any-alarm per deployment and year, llmmon at its alpha of 5%",
-            columns=("task", *ours, *peers, *(f"{name} brought to 5%" for name in ours)),
+            columns=("task", *OURS, *peers, *(f"{name} brought to 5%" for name in OURS)),
             rows=equal,
         ),
         Grid(
             title="llmmon against the best peer at the equal false-alarm rate, tasks with a change",
             columns=("detector", "tasks", "shortest median", "worst ratio to the best", "on"),
-            rows=[_score(name, peers, outcomes) for name in ours],
+            rows=[_score(name, peers, outcomes) for name in OURS],
         ),
     ]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.alarms import null
-from benchmarks.alarms.ours import Ours, decide
+from benchmarks.alarms.ours import decide, evidence
 from benchmarks.alarms.rules import Rule
 from benchmarks.alarms.streams import Streams
 from benchmarks.result import Grid
@@ -59,9 +59,7 @@ class Tally:
         return f"{told} @{statistics.median(self.first) + 1:.0f}" if self.first else told
 
 
-def measure(
-    size: Size, *, n_streams: int, seeds: Sequence[int], rules: Sequence[Rule], detectors: Sequence[Ours]
-) -> Grid:
+def measure(size: Size, *, n_streams: int, seeds: Sequence[int], rules: Sequence[Rule]) -> Grid:
     """Return, per rule and kind of stream, in how many deployments it alarmed at its default, and when first."""
     found: dict[str, dict[str, Tally]] = {}
     for kind in null.kinds():
@@ -70,7 +68,7 @@ def measure(
             streams = null.null_streams(
                 kind, size.n_windows, n_streams, seed, n_reference=size.n_reference, daily=size.daily
             )
-            for name, taken, first in _looked_at(streams, rules, detectors):
+            for name, taken, first in _looked_at(streams, rules):
                 found.setdefault(name, {}).setdefault(kind, Tally(n_streams=taken)).add(first)
             say(f"false alarms, {size.label}: {kind} seed {seed} in {time.monotonic() - began:.1f} s")
     rows = []
@@ -87,16 +85,12 @@ def measure(
     )
 
 
-def _looked_at(streams: Streams, rules: Sequence[Rule], detectors: Sequence[Ours]) -> list[tuple[str, int, int | None]]:
+def _looked_at(streams: Streams, rules: Sequence[Rule]) -> list[tuple[str, int, int | None]]:
     found = []
-    for detector in detectors:
-        taken = streams.top(detector.at_most(streams.shape[1]))
-        if not taken.shape[0]:
-            continue
-        log_e, effect = detector.run(taken)
-        for told, smallest in (("any size", np.zeros(taken.shape[0])), ("min_effect", taken.min_effect())):
-            decision = decide(log_e, effect, min_effect=smallest)
-            found.append((f"{detector.name}, {told}", taken.shape[0], decision.first_window))
+    for told, smallest in (("any size", np.zeros(streams.shape[0])), ("min_effect", streams.min_effect())):
+        for name, (log_e, effect) in evidence(streams, smallest).items():
+            decision = decide(log_e, effect, min_effect=smallest[: len(log_e)])
+            found.append((f"{name}, {told}", len(log_e), decision.first_window))
     for rule in rules:
         taken = streams.top(rule.max_streams)
         alarms = (rule.score(taken) >= rule.threshold).any(axis=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,48 +11,55 @@ import numpy.typing as npt
 
 from benchmarks.alarms.streams import Floats, Streams
 from llmmon.detectors.base import Detector, fold
+from llmmon.detectors.bounded_mean import BoundedMean
+from llmmon.detectors.learned_stream import Ratios, log_evidence
 from llmmon.detectors.reference_change import ReferenceChange
+from llmmon.detectors.rhythm import Rhythm
+from llmmon.detectors.seasonal_change import shift_ratios
 from llmmon.metrics.intervals import Z
 from llmmon.model import Estimate, Measurement, Window
 
 ALPHA = 0.05
-MONDAY = datetime(2025, 1, 6, tzinfo=UTC)
+FIRST_MONDAY = 96.0
+"""Hours of Unix time at the first Monday 00:00."""
 
 LogEvidence = tuple[Floats, Floats]
 """Log e-values (minus infinity where there is none) and effects, each of shape (n_streams, n_windows - n_reference)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ours:
-    """One of llmmon's detectors.
-
-    Parameters
-    ----------
-    name : str
-        As printed.
-    run : callable
-        Streams to `LogEvidence`.
-    is_quick : bool
-        Whether it has an array form; one that is folded window by window is run on 20 streams of few windows, and on no
-        detection task.
-    """
-
-    name: str
-    run: Callable[[Streams], LogEvidence]
-    is_quick: bool
-
-    def at_most(self, n_windows: int) -> int | None:
-        """Return how many streams of that many windows it is run on; None for all."""
-        return None if self.is_quick else 20 if n_windows <= 500 else 0
+BY_UNIT = "llmmon"
+"""The detector that llmmon's guide names for each unit: `bounded_mean` for rates, `seasonal_change` for the rest."""
+SEASONAL = "llmmon seasonal_change"
+FOLDED = "llmmon reference_change"
+FOLDED_STREAMS, FOLDED_WINDOWS = 20, 500
+"""`reference_change` has no array form: that many streams are folded, of at most so many windows."""
+_CHUNK = 20
 
 
-def detectors() -> list[Ours]:
-    """Return llmmon's detectors that watch for a change from a reference."""
-    return [Ours(name="llmmon reference_change", run=_reference_change, is_quick=False)]
+def evidence(streams: Streams, min_effect: Floats | None = None) -> dict[str, LogEvidence]:
+    """Return the evidence of each way to choose llmmon's detectors, for smallest effects of shape (n_streams,)."""
+    smallest = np.zeros(streams.shape[0]) if min_effect is None else min_effect
+    chunks = [range(first, min(first + _CHUNK, streams.shape[0])) for first in range(0, streams.shape[0], _CHUNK)]
+    seasonal = [_on_arrays(streams, list(chunk), smallest, shift_ratios) for chunk in chunks]
+    log_e, effect = (np.concatenate(parts) for parts in zip(*seasonal, strict=True))
+    by_unit = log_e.copy()
+    rates = [row for row, unit in enumerate(streams.units) if unit == "rate"]
+    for first in range(0, len(rates), _CHUNK):
+        rows = rates[first : first + _CHUNK]
+        by_unit[rows] = _on_arrays(streams, rows, smallest, BoundedMean(burn_in=streams.n_reference).bets)[0]
+    found = {BY_UNIT: (by_unit, effect), SEASONAL: (log_e, effect)}
+    if streams.shape[1] <= FOLDED_WINDOWS:
+        few = streams.top(FOLDED_STREAMS)
+        found[FOLDED] = folded(ReferenceChange(burn_in=streams.n_reference), few)
+    return found
 
 
-def _reference_change(streams: Streams) -> LogEvidence:
-    return folded(ReferenceChange(burn_in=streams.n_reference), streams)
+def _on_arrays(streams: Streams, rows: list[int], min_effect: Floats, ratios: Ratios) -> LogEvidence:
+    k, hours = streams.n_reference, streams.hours + FIRST_MONDAY
+    values, variances, smallest = streams.values[rows], streams.variances[rows], min_effect[rows, None]
+    log_e = log_evidence(values, variances, hours, ratios, burn_in=k, min_effect=smallest)  # type: ignore[arg-type]
+    rhythm = Rhythm.learn(values[:, :k], variances[:, :k], hours[:k])
+    return log_e, (values - rhythm.at(hours)[0])[:, k:]
 
 
 def folded(detector: Detector, streams: Streams) -> LogEvidence:
@@ -61,7 +67,7 @@ def folded(detector: Detector, streams: Streams) -> LogEvidence:
     tested = (streams.shape[0], streams.shape[1] - streams.n_reference)
     log_e, effect = np.full(tested, -np.inf), np.zeros(tested)
     step = timedelta(hours=int(streams.hours[1] - streams.hours[0]))
-    starts = [MONDAY + timedelta(hours=int(hour)) for hour in streams.hours]
+    starts = [datetime.fromtimestamp(3600 * (FIRST_MONDAY + hour), UTC) for hour in streams.hours.tolist()]
     windows = [Window(start=start, end=start + step) for start in starts]
     for row in range(streams.shape[0]):
         stream = [
