@@ -8,6 +8,7 @@ from benchmarks.alarms.rules import peers
 from benchmarks.result import Grid
 
 SUMMARY = "false alarms per deployment-year and detection delay: llmmon beside Evidently, NannyML, river, z-scores"
+_PARTS = ("hourly", "short", "daily", "detection")
 
 
 def run(
@@ -37,33 +38,34 @@ def run(
     quick : int
         1 for small sizes instead: under two minutes, too few deployments to tell 5% from 20%.
     part : str
-        ``false``, ``detection`` or ``all``.
+        ``hourly``, ``short`` (hourly with a day of reference), ``daily``, ``detection`` or ``all``.
     """
+    if part not in (*_PARTS, "all"):
+        raise SystemExit(f"benchmarks: part={part}: expected one of {', '.join(_PARTS)}, all")
     if quick:
         seeds, streams, windows, days, changed = 2, 50, 1000, 100, 30
     if not data.is_there():
         say(data.MISSING)
-    found: list[Grid] = []
     rules, numbers = peers(), range(seeds)
-    if part in ("all", "false"):
-        sizes = [
-            Size(label="hourly", n_windows=windows, n_reference=24 * reference_days, daily=False),
-            Size(label="hourly", n_windows=windows, n_reference=24, daily=False),
-            Size(label="daily", n_windows=days, n_reference=reference_days, daily=True),
-        ]
-        found += [false_alarms.measure(size, n_streams=streams, seeds=numbers, rules=rules) for size in sizes]
+    sizes = {
+        "hourly": Size(label="hourly", n_windows=windows, n_reference=24 * reference_days, daily=False),
+        "short": Size(label="hourly", n_windows=windows, n_reference=24, daily=False),
+        "daily": Size(label="daily", n_windows=days, n_reference=reference_days, daily=True),
+    }
+    found = [
+        false_alarms.measure(size, n_streams=streams, seeds=numbers, rules=rules)
+        for name, size in sizes.items()
+        if part in ("all", name)
+    ]
     if part in ("all", "detection"):
-        outcomes = [
-            detection.run_task(
-                task,
-                rules,
-                seeds=numbers,
-                n_streams=streams,
-                n_windows=windows,
-                n_reference=24 * reference_days,
-                n_changed=changed,
-            )
-            for task in catalogue.tasks()
-        ]
+        outcomes = detection.run_tasks(
+            catalogue.tasks(),
+            rules,
+            seeds=numbers,
+            n_streams=streams,
+            n_windows=windows,
+            n_reference=24 * reference_days,
+            n_changed=changed,
+        )
         found += detection.grids(outcomes)
     return found

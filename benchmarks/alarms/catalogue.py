@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.alarms import data, null, texts
 from benchmarks.alarms.pools import blocks
-from benchmarks.alarms.tasks import Pair, Task, at_three, mean, of_rows, planted, ramp, rate, real
+from benchmarks.alarms.tasks import Amount, Pair, Task, at_once, at_three, mean, of_rows, planted, ramp, rate, real
 
 _PLACES = 4000
 
@@ -34,20 +34,22 @@ def tasks() -> list[Task]:
 
 
 def _planted_in_real() -> list[Task]:
-    def scaled(kind: str, name: str, factor: float) -> functools.partial[list[Pair]]:
-        return functools.partial(_pairs, kind, name, factor=factor)
+    def scaled(name: str, kind: str, statistic: str, factor: float, shape: Amount = at_once) -> Task:
+        pairs = functools.partial(_pairs, kind, statistic, factor=factor)
+        return real(name, pairs, f"{kind} {statistic}", shape=shape)
 
-    def moved(kind: str, name: str, deviations: float) -> functools.partial[list[Pair]]:
-        return functools.partial(_pairs, kind, name, deviations=deviations)
+    def moved(name: str, kind: str, statistic: str, deviations: float) -> Task:
+        pairs = functools.partial(_pairs, kind, statistic, deviations=deviations)
+        return real(name, pairs, f"{kind} {statistic}")
 
     return [
-        real("llmperf TTFT p50 x1.2", scaled("llmperf", "ttft_ms p50", 1.2)),
-        real("llmperf TTFT p50 x1.5", scaled("llmperf", "ttft_ms p50", 1.5)),
-        real("servegen requests x0.5", scaled("servegen-class", " requests", 0.5)),
-        real("servegen requests x0.5 at 3 a.m.", scaled("servegen-class", " requests", 0.5), shape=at_three),
-        real("servegen output mean +1 sd", moved("servegen-class", "output_tokens mean", 1.0)),
-        real("azure output tokens +1 sd", moved("azure", "output tokens mean", 1.0)),
-        real("arena words +1 sd", moved("arena", " words mean", 1.0)),
+        scaled("llmperf TTFT p50 x1.2", "llmperf", "ttft_ms p50", 1.2),
+        scaled("llmperf TTFT p50 x1.5", "llmperf", "ttft_ms p50", 1.5),
+        scaled("servegen requests x0.5", "servegen-class", " requests", 0.5),
+        scaled("servegen requests x0.5 at 3 a.m.", "servegen-class", " requests", 0.5, at_three),
+        moved("servegen output mean +1 sd", "servegen-class", "output_tokens mean", 1.0),
+        moved("azure output tokens +1 sd", "azure", "output tokens mean", 1.0),
+        moved("arena words +1 sd", "arena", " words mean", 1.0),
     ]
 
 
@@ -62,24 +64,28 @@ def _pairs(kind: str, name: str, *, factor: float = 1.0, deviations: float = 0.0
 
 
 def _dated_models() -> list[Task]:
-    def llmdrift(task: str, n: int, model: str = "gpt-4") -> functools.partial[list[Pair]]:
-        versions = (f"{model}-0314", f"{model}-0613") if model == "gpt-4" else (f"{model}-0301", f"{model}-0613")
-        return functools.partial(_llmdrift, task, n, versions)
+    def answers(name: str, task: str, n: int, before: str, after: str, *, changes: bool = True) -> Task:
+        pairs = functools.partial(_llmdrift, task, n, before, after)
+        return real(f"{name}, n={n}", pairs, f"{task} {before} {n}", changes=changes)
 
+    def words(name: str, before: str, after: str) -> Task:
+        return real(name, functools.partial(_arena, before, after), f"words {before}")
+
+    gpt_4, gpt_35 = ("gpt-4-0314", "gpt-4-0613"), ("gpt-3.5-turbo-0301", "gpt-3.5-turbo-0613")
     return [
-        real("GPT-4 primes, accuracy, n=30", llmdrift("prime", 30)),
-        real("GPT-4 happy numbers, accuracy, n=30", llmdrift("happynumber", 30)),
-        real("GPT-4 opinions, answered, n=30", llmdrift("opinionqa", 30)),
-        real("GPT-4 sensitive, answered, n=30", llmdrift("sensitiveq", 30)),
-        real("GPT-4 code, usable, n=20", llmdrift("leetcode", 20)),
-        real("arena words, gpt-4 0314 to 0613", functools.partial(_arena, "gpt-4-0314", "gpt-4-0613")),
-        real("arena words, gpt-4 to gpt-3.5", functools.partial(_arena, "gpt-4-0314", "gpt-3.5-turbo-0125")),
-        real("GPT-3.5 opinions (no change), n=30", llmdrift("opinionqa", 30, "gpt-3.5-turbo"), changes=False),
+        answers("GPT-4 primes, accuracy", "prime", 30, *gpt_4),
+        answers("GPT-4 happy numbers, accuracy", "happynumber", 30, *gpt_4),
+        answers("GPT-4 opinions, answered", "opinionqa", 30, *gpt_4),
+        answers("GPT-4 sensitive, answered", "sensitiveq", 30, *gpt_4),
+        answers("GPT-4 code, usable", "leetcode", 20, *gpt_4),
+        words("arena words, gpt-4 0314 to 0613", "gpt-4-0314", "gpt-4-0613"),
+        words("arena words, gpt-4 to gpt-3.5", "gpt-4-0314", "gpt-3.5-turbo-0125"),
+        answers("GPT-3.5 opinions (no change)", "opinionqa", 30, *gpt_35, changes=False),
     ]
 
 
 @functools.cache
-def _llmdrift(task: str, n: int, versions: tuple[str, str]) -> list[Pair]:
+def _llmdrift(task: str, n: int, *versions: str) -> list[Pair]:
     random = np.random.default_rng(20230613)
     before, after = (
         np.array([float(is_right(task, row)) for row in data.llmdrift_rows(task, version)]) for version in versions
@@ -99,7 +105,7 @@ def is_right(task: str, row: dict[str, Any]) -> bool:
         said = re.findall(r"boxed\{+(\d+)", answer)
         return bool(said) and said[-1] == re.findall(r"\d+", str(row["ref_answer"]))[-1]
     if task == "opinionqa":
-        return re.match(r"\s*\(?[A-Z]\)?[.):]?(\s|$)", answer) is not None
+        return re.match(r"\([A-Z]\)", answer) is not None
     return bool(float(row["Response Rate" if task == "sensitiveq" else "Directly Usable"]))
 
 

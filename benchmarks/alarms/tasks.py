@@ -62,12 +62,15 @@ class Task:
         As printed.
     draw : callable
         Plan to streams.
+    unchanged : str
+        Names the streams without the change; tasks that share it draw the same ones.
     changes : bool
         False when the two versions are alike and an alarm is a false one.
     """
 
     name: str
     draw: Callable[[Plan], Streams]
+    unchanged: str
     changes: bool = True
 
 
@@ -103,7 +106,7 @@ def rate(name: str, *, before: float, after: float, n: int, shape: Amount = at_o
         )
         return _streams(plan, value, variance, n, distance, unit="rate")
 
-    return Task(name=name, draw=draw)
+    return Task(name=name, draw=draw, unchanged=f"rate {before:g} of {n}")
 
 
 def mean(name: str, *, shift: float = 0.0, spread: float = 1.0, n: int = 20, shape: Amount = at_once) -> Task:
@@ -122,7 +125,7 @@ def mean(name: str, *, shift: float = 0.0, spread: float = 1.0, n: int = 20, sha
         value, variance, distance = (np.array(part) for part in zip(*parts, strict=True))
         return _streams(plan, value, variance, n, distance, unit="level")
 
-    return Task(name=name, draw=draw)
+    return Task(name=name, draw=draw, unchanged=f"mean of {n}")
 
 
 def _streams(plan: Plan, value: Floats, variance: Floats, n: int, distance: Floats, *, unit: Unit) -> Streams:
@@ -158,7 +161,9 @@ class Pair:
     unit: Unit
 
 
-def real(name: str, pairs: Callable[[], list[Pair]], *, shape: Amount = at_once, changes: bool = True) -> Task:
+def real(
+    name: str, pairs: Callable[[], list[Pair]], unchanged: str, *, shape: Amount = at_once, changes: bool = True
+) -> Task:
     """Return a task whose streams walk through pools of real windows, one pair after the other."""
 
     def draw(plan: Plan) -> Streams:
@@ -178,7 +183,7 @@ def real(name: str, pairs: Callable[[], list[Pair]], *, shape: Amount = at_once,
             parts.append(replace(streams, n=sides[2].astype(np.int64)))
         return joined(parts)
 
-    return Task(name=name, draw=draw, changes=changes)
+    return Task(name=name, draw=draw, unchanged=unchanged, changes=changes)
 
 
 def planted(pool: Pool, index: int, factor: float, shift: float) -> Pair:
