@@ -20,6 +20,7 @@ def run(
     changed: int = 100,
     quick: int = 0,
     part: str = "all",
+    only: str = "",
 ) -> list[Grid]:
     """Measure both, on i.i.d. streams and, where LLMMON_DATA names the public data, on real ones.
 
@@ -39,6 +40,8 @@ def run(
         1 for small sizes instead: under two minutes, too few deployments to tell 5% from 20%.
     part : str
         ``hourly``, ``short`` (hourly with a day of reference), ``daily``, ``detection`` or ``all``.
+    only : str
+        Detection tasks whose name holds this.
     """
     if part not in (*_PARTS, "all"):
         raise SystemExit(f"benchmarks: part={part}: expected one of {', '.join(_PARTS)}, all")
@@ -59,7 +62,7 @@ def run(
     ]
     if part in ("all", "detection"):
         outcomes = detection.run_tasks(
-            catalogue.tasks(),
+            [task for task in catalogue.tasks() if only in task.name],
             rules,
             seeds=numbers,
             n_streams=streams,

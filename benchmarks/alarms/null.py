@@ -11,7 +11,7 @@ from benchmarks.alarms import data, pools
 from benchmarks.alarms.pools import Pool
 from benchmarks.alarms.streams import Streams, iid_streams, joined
 
-REAL = ("servegen", "servegen-class", "azure", "llmperf", "arena")
+REAL = ("servegen-seen", "servegen", "servegen-class", "azure", "llmperf", "arena")
 WEEK = 168
 
 
@@ -24,8 +24,8 @@ def kinds() -> tuple[str, ...]:
 def pools_of(kind: str, *, daily: bool) -> Sequence[Pool]:
     """Return the windows that a real kind draws from; always the same ones."""
     random = np.random.default_rng(20251125)
-    if kind in ("servegen", "servegen-class"):
-        return pools.servegen(daily=daily, by_class=kind == "servegen-class", random=random)
+    if kind.startswith("servegen"):
+        return pools.servegen(daily=daily, days=kind.partition("-")[2] or "weekday", random=random)
     return {"azure": pools.azure, "llmperf": pools.llmperf, "arena": pools.arena}[kind]()
 
 
@@ -37,8 +37,10 @@ def null_streams(
     Parameters
     ----------
     kind : str
-        ``iid``, or one of `REAL`: ``servegen`` takes days of the same weekday, of which there are two,
-        ``servegen-class`` days of the same kind (work or weekend), of which there are ten and four.
+        ``iid``, or one of `REAL`: ``servegen`` takes days of the same weekday, of which there are two; so does
+        ``servegen-seen``, after four weeks that are the real fortnight twice, so that no later day is one that the
+        reference has not shown; ``servegen-class`` takes days of the same kind (work or weekend), of which there are
+        ten and four.
     n_windows, n_reference : int
         Windows that are tested, and reference windows before them.
     n_streams : int

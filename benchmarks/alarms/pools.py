@@ -67,13 +67,15 @@ class Pool:
     rows: tuple[Rows | None, ...]
 
 
-def days_by_weekday(*, hours: int = 24, first_day: int = 0, by_class: bool = False) -> Walk:
+def walk_of_days(days: str, *, hours: int = 24, first_day: int = 0) -> Walk:
     """Return the walk that takes each day whole, from one of the pool's 14 days of the same weekday.
 
-    With `by_class` from one of those of the same kind, the five days of work or the weekend, so that more days differ.
-    Which two neighbouring days of the seven are the weekend is not told by the data; the last two are taken. The
-    pool's days before `first_day` are not taken.
+    With `days` "class" from one of those of the same kind, the five days of work or the weekend, so that more days
+    differ. Which two neighbouring days of the seven are the weekend is not told by the data; the last two are taken.
+    With "seen" the first four weeks are the pool's days in their order, twice. The pool's days before `first_day` are
+    not taken.
     """
+    by_class = days == "class"
     pool = np.arange(first_day, 14)
     kind = (pool % 7 >= 5).astype(np.int64) if by_class else pool % 7
 
@@ -84,6 +86,9 @@ def days_by_weekday(*, hours: int = 24, first_day: int = 0, by_class: bool = Fal
         for which in np.unique(wanted):
             here = wanted == which
             start[here] = random.choice(pool[kind == which], here.sum()) * hours
+        if days == "seen":
+            own = np.arange(min(28, len(weekdays))) % 14
+            start[: len(own)] = np.where(own < first_day, own + 7, own) * hours
         return (start[:, None] + np.arange(hours)).ravel()[:n_windows]
 
     return walk
@@ -103,7 +108,7 @@ def blocks(n_places: int, length: int, stride: int = 1) -> Walk:
     return walk
 
 
-def servegen(*, daily: bool, by_class: bool, random: np.random.Generator) -> list[Pool]:
+def servegen(*, daily: bool, days: str, random: np.random.Generator) -> list[Pool]:
     """Return per client the requests and the share of the traffic, and of m-small the lengths of 100 drawn requests."""
     pools = []
     for model in ("m-large", "m-small"):
@@ -114,7 +119,7 @@ def servegen(*, daily: bool, by_class: bool, random: np.random.Generator) -> lis
             variation = (hourly * variation.reshape(hourly.shape)).sum(axis=2) / np.maximum(counts, 1)
         total = np.maximum(counts.sum(axis=0), 1)
         first_day = data.SERVEGEN_FIRST_DAY[model]
-        walk = days_by_weekday(hours=1 if daily else 24, first_day=first_day, by_class=by_class)
+        walk = walk_of_days(days, hours=1 if daily else 24, first_day=first_day)
         for index, client in enumerate(clients):
             names: list[str] = [f"{model}/{client} requests", f"{model}/{client} share of requests"]
             units: list[Unit] = ["level", "rate"]

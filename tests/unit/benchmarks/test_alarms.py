@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.alarms import detection, evidently, false_alarms, ours, reduce, rules, tasks
-from benchmarks.alarms.pools import blocks, days_by_weekday
+from benchmarks.alarms.pools import blocks, walk_of_days
 from benchmarks.alarms.streams import Streams, iid_streams
 from llmmon.detectors.e_benjamini_hochberg import reject
 from llmmon.detectors.reference_change import ReferenceChange
@@ -151,13 +151,16 @@ def test_the_folded_detector_finds_a_change_on_arrays():
 
 def test_days_keep_their_weekday_and_blocks_their_order():
     random = np.random.default_rng(6)
-    walk = days_by_weekday(first_day=1)(24 * 21, random).reshape(21, 24)
+    walk = walk_of_days("weekday", first_day=1)(24 * 21, random).reshape(21, 24)
     assert (np.diff(walk, axis=1) == 1).all()
     assert ((walk[:, 0] // 24) % 7).tolist() == list(range(7)) * 3
     assert (walk[:, 0] // 24 > 0).all()
-    by_class = days_by_weekday(by_class=True)(24 * 700, random)[::24] // 24
+    by_class = walk_of_days("class")(24 * 700, random)[::24] // 24
     assert ((by_class % 7 >= 5) == (np.arange(700) % 7 >= 5)).all()
     assert len(set(by_class.tolist())) == 14
+    seen = walk_of_days("seen", first_day=1)(24 * 60, random)[::24] // 24
+    assert seen[:28].tolist() == [7, *range(1, 14)] * 2
+    assert set(seen[28:].tolist()) <= set(seen[:28].tolist())
     steps = np.diff(blocks(100, 4, 10)(400, random).reshape(100, 4), axis=1) % 100
     assert (steps == 10).all()
 
