@@ -42,7 +42,7 @@ def numbers(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, F
     """
     if lane == LOGGED:
         frame, keep = data.requests, data.is_answered
-        weights = np.ones(len(frame))
+        weights = np.broadcast_to(1.0, len(frame))
     else:
         replays = data.responses
         frame = replays[(replays["lane"] == lane) & (replays["variant"] == AS_LOGGED) & replays["reason"].isna()]
