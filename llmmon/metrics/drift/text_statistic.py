@@ -103,4 +103,4 @@ class TextStatistic:
         if texts.empty:
             return Estimate.absent(f"no {self.field} in this window")
         measure = _STATISTICS[self.statistic]
-        return mean_estimate([measure(text) for text in texts])
+        return mean_estimate([measure(text) for text in texts], clusters=current.requests.loc[texts.index, "cluster"])

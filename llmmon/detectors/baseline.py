@@ -1,0 +1,196 @@
+"""What reference windows teach of a stream while nothing changes: rhythm, spread, dependence and tails."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any, Final, Self
+
+import numpy as np
+
+from llmmon.detectors.rhythm import Ints, Rhythm
+from llmmon.detectors.start_mixture import Floats
+
+TAILS: Final = (1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 60.0)
+"""Degrees of freedom among which the heaviness of the tails is chosen."""
+_LARGEST_CORRELATION: Final = 0.95
+_LIKELIHOOD_GIVEN_UP: Final = 1.0
+"""The heaviest tails are taken whose log likelihood is within so much of the best."""
+_ITERATIONS: Final = 60
+_DAY_IN_BAND: Final = 0.999
+"""The level of all but so many reference days lies in the band."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Baseline:
+    r"""How the standardised windows of several streams behave while nothing changes.
+
+    Parameters
+    ----------
+    rhythm : Rhythm
+        What is expected in each window.
+    correlation : array of shape (n_streams,)
+        Between a window and the next; never negative, at most 0.95.
+    centre, scale, tails : arrays of shape (n_streams,)
+        Location, scale and degrees of freedom of Student's t for the innovations.
+    band : array of shape (n_streams,)
+        How far, in standardised units, the level of whole days wanders while nothing changes.
+
+    Notes
+    -----
+    A window's value y with squared standard error v is standardised to :math:`z = (y - \mu)/\sqrt{(v + \tau^2)(1 +
+    1/n)}` with the mean :math:`\mu`, the between-window variance :math:`\tau^2` and the count n of its cell of the
+    rhythm. The innovation is :math:`u_t = z_t - \phi z_{t-1}`, or :math:`(1 - \phi) z_t` after a gap. Student's t is
+    fitted to the innovations by maximum likelihood (EM), with the heaviest tails that the data allow, and its scale is
+    raised by 2 standard errors: both guard the far tail, which so few windows cannot show.
+
+    The band holds the levels of the reference days beyond what independent innovations would give: their largest and
+    the 99.9% quantile of a t fitted to them, whichever is more, and three standard errors of the mean of all.
+    """
+
+    rhythm: Rhythm
+    correlation: Floats
+    centre: Floats
+    scale: Floats
+    tails: Floats
+    band: Floats
+
+    @classmethod
+    def learn(cls, values: Floats, variances: Floats, hours: Floats, *, floor: float = 0.0) -> Self:
+        """Learn from reference windows.
+
+        Parameters
+        ----------
+        values, variances : arrays of shape (n_streams, n_windows)
+            Measured values, NaN where there is none, and their squared standard errors.
+        hours : array of shape (n_windows,)
+            Window starts in hours of Unix time, evenly spaced.
+        floor : float
+            Standard deviation between windows that is taken for granted, in the value's unit.
+        """
+        rhythm = Rhythm.learn(values, variances, hours)
+        expected, spread = _expectation(rhythm, variances, hours, floor)
+        z = (values - expected) / spread
+        n = np.isfinite(z).sum(axis=1)
+        pairs = np.nan_to_num(z[:, 1:]) * np.nan_to_num(z[:, :-1])
+        correlation = pairs.sum(axis=1) / np.maximum(np.nansum(z[:, :-1] ** 2, axis=1), np.finfo(float).tiny)
+        correlation = np.clip(correlation + (1 + 3 * correlation) / n, 0.0, _LARGEST_CORRELATION)
+        u = innovations(z, correlation)
+        centre, scale, tails = _student_fit(u, given_up=_LIKELIHOOD_GIVEN_UP)
+        scale = scale * (1 + 2 / np.sqrt(n))
+        power = np.nanmean(u**2, axis=1)
+        level_error = np.sqrt(power / n) / (1 - correlation)
+        wander = _wander(z, day_blocks(hours), power / (1 - correlation) ** 2)
+        return cls(
+            rhythm=rhythm,
+            correlation=correlation,
+            centre=centre,
+            scale=scale,
+            tails=tails,
+            band=wander + 3 * level_error,
+        )
+
+    def expectation(self, variances: Floats, hours: Floats, *, floor: float = 0.0) -> tuple[Floats, Floats]:
+        """Return what is expected of windows and their standard deviation, both of shape (n_streams, n_windows)."""
+        return _expectation(self.rhythm, variances, hours, floor)
+
+    def log_density(self, u: Floats) -> Floats:
+        """Return the log density of innovations, but for a constant; `u` has shape (n_streams, ...)."""
+        shape = (-1,) + (1,) * (u.ndim - 1)
+        tails, scale = self.tails.reshape(shape), self.scale.reshape(shape)
+        found: Floats = -(tails + 1) / 2 * np.log1p((u / scale) ** 2 / tails)
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the baseline of one stream as JSON values."""
+        rhythm = {name.name: getattr(self.rhythm, name.name)[0].tolist() for name in fields(self.rhythm)}
+        own = {name: float(getattr(self, name)[0]) for name in ("correlation", "centre", "scale", "tails", "band")}
+        return {"rhythm": rhythm, **own}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """Return the baseline of one stream that `to_json` wrote."""
+        rhythm = Rhythm(**{name: np.array([row], dtype=np.float64) for name, row in stored["rhythm"].items()})
+        return cls(rhythm=rhythm, **{k: np.array([v], dtype=np.float64) for k, v in stored.items() if k != "rhythm"})
+
+
+def innovations(z: Floats, correlation: Floats) -> Floats:
+    """Return what each window adds to the one before; after a gap the window shrunk as if it had been 0."""
+    before = np.concatenate([np.full((len(z), 1), np.nan), z[:, :-1]], axis=1)
+    phi = correlation[:, None]
+    return np.where(np.isfinite(before), z - phi * before, (1 - phi) * z)
+
+
+def day_blocks(hours: Floats) -> int:
+    """Return how many windows make a block whose level may wander: those of a day, or a week of longer windows."""
+    step = float(hours[1] - hours[0]) if len(hours) > 1 else 24.0
+    per_day = round(24 / step)
+    return per_day if per_day >= 4 else 7
+
+
+def resampled_days(n_reference: int, length: int, *, n_windows: int) -> Ints:
+    """Return places of reference windows that make a long quiet stretch: whole blocks as they came, then drawn ones.
+
+    The seed is fixed, so that the same reference always gives the same stretch.
+    """
+    n = n_reference // length
+    if n < 2:
+        return np.arange(n_reference)
+    drawn = np.random.default_rng(0).integers(0, n, max(0, math.ceil(n_windows / length) - n))
+    order = np.concatenate([np.arange(n), drawn])
+    places: Ints = (order[:, None] * length + np.arange(length)).ravel()
+    return places
+
+
+def _expectation(rhythm: Rhythm, variances: Floats, hours: Floats, floor: float) -> tuple[Floats, Floats]:
+    expected, between, n = rhythm.at(hours)
+    smallest = np.maximum(floor, 1e-9 * np.maximum(np.abs(expected), 1e-9))
+    spread = np.sqrt(np.maximum(variances + between, smallest**2) * (1 + 1 / np.maximum(n, 1)))
+    return expected, spread
+
+
+def _wander(z: Floats, length: int, long_run_variance: Floats) -> Floats:
+    """Return how far the means of whole blocks wander beyond what the innovations' long-run variance explains."""
+    n = z.shape[1] // length
+    if n < 4:
+        return np.zeros(len(z))
+    blocks = z[:, : n * length].reshape(len(z), n, length)
+    seen = np.isfinite(blocks).sum(axis=2)
+    means = np.where(seen > length / 2, np.nan_to_num(blocks).sum(axis=2) / np.maximum(seen, 1), 0.0)
+    unexplained = np.maximum(0.0, 1 - long_run_variance / length / np.maximum(means.var(axis=1), np.finfo(float).tiny))
+    from scipy.special import stdtrit
+
+    centre, scale, tails = _student_fit(means, given_up=_LIKELIHOOD_GIVEN_UP / 2)
+    usual = np.abs(centre) + scale * stdtrit(tails, _DAY_IN_BAND)
+    largest = np.abs(means).max(axis=1) * (1 + 2 / math.sqrt(n))
+    found: Floats = np.sqrt(unexplained) * np.maximum(largest, usual)
+    return found
+
+
+def _student_fit(u: Floats, *, given_up: float) -> tuple[Floats, Floats, Floats]:
+    """Return location, scale and degrees of freedom of Student's t, fitted to each row; NaN is left out."""
+    from scipy.special import gammaln
+
+    seen = np.isfinite(u)
+    x = np.where(seen, u, 0.0)
+    n = seen.sum(axis=1)
+    start = np.nanmedian(u, axis=1)
+    deviation = np.nanmedian(np.abs(u - start[:, None]), axis=1) / 0.6745
+    overall = np.sqrt(np.nanvar(u, axis=1))
+    tiny = np.maximum(1e-6 * overall, 1e-12)
+    likelihoods, fits = [], []
+    for nu in TAILS:
+        centre, scale = start, np.maximum(deviation, tiny)
+        for _ in range(_ITERATIONS):
+            weights = seen * (nu + 1) / (nu + ((x - centre[:, None]) / scale[:, None]) ** 2)
+            centre = (weights * x).sum(axis=1) / weights.sum(axis=1)
+            scale = np.maximum(np.sqrt((weights * (x - centre[:, None]) ** 2).sum(axis=1) / n), tiny)
+        kernel = -(nu + 1) / 2 * np.log1p(((x - centre[:, None]) / scale[:, None]) ** 2 / nu)
+        constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - math.log(nu * math.pi) / 2
+        likelihoods.append((seen * kernel).sum(axis=1) + n * (constant - np.log(scale)))
+        fits.append((centre, scale))
+    found = np.array(likelihoods)
+    choice = (found >= found.max(axis=0) - given_up).argmax(axis=0)
+    rows = np.arange(len(u))
+    centres, scales = (np.array([fit[k] for fit in fits]) for k in (0, 1))
+    return centres[choice, rows], scales[choice, rows], np.array(TAILS)[choice]

@@ -1,0 +1,211 @@
+"""The way of detectors that learn from reference windows first: learn a baseline, temper the evidence, then bet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from llmmon.detectors.base import State
+from llmmon.detectors.baseline import Baseline, day_blocks, resampled_days
+from llmmon.detectors.e_value import bounded
+from llmmon.detectors.reference_change import check_sides, counts, squared_error
+from llmmon.detectors.rhythm import hours_of
+from llmmon.detectors.start_mixture import HOURS, Floats, advance, log_start_weights, paths, tempering
+from llmmon.model import Direction, Evidence, Measurement
+
+FEWEST: Final = 24
+"""Reference windows that a baseline needs."""
+_QUIET_WINDOWS: Final = 5000
+"""Windows of resampled reference days on which the evidence is tempered."""
+_TAKEN_FOR_GRANTED: Final = 1 / 8
+"""Share of the smallest effect that windows may differ by without telling anything."""
+_NEW_LEVEL: Final = 48
+"""Windows from which the level is learnt anew after a change that people accepted."""
+
+
+class Ratios(Protocol):
+    """What the windows say for each alternative, against the baseline."""
+
+    def __call__(self, baseline: Baseline, z: Floats, expected: Floats, spread: Floats) -> tuple[Floats, Floats]:
+        """Return log ratios of shape (n_streams, n_alternatives, n_windows).
+
+        Parameters
+        ----------
+        z : array of shape (n_streams, n_windows)
+            Standardised windows, NaN where there is none; the one before the first is unknown.
+        expected, spread : arrays of shape (n_streams, n_windows)
+            What was expected and its standard deviation, in the value's unit.
+
+        Returns
+        -------
+        first, later : arrays
+            If the change begins with the window, and if it began before: expectation at most 1 while nothing changes.
+            -inf and 0 for a window without value.
+        """
+        ...
+
+
+def check_burn_in(burn_in: int, sides: str) -> None:
+    """Raise `ValueError` when there is too little to learn from, or no such side."""
+    if burn_in < FEWEST:
+        raise ValueError(
+            f"burn_in is {burn_in}; expected at least {FEWEST} windows to learn from; "
+            "reference_change learns from fewer"
+        )
+    if sides not in ("both", "worse"):
+        raise ValueError(f"sides is {sides!r}; expected 'both' or 'worse'")
+
+
+def begin() -> State:
+    """Return the state of a stream of which nothing is known."""
+    return {"learning": []}
+
+
+def restart(state: State) -> State:
+    """Return the state that keeps rhythm, spread and dependence, and learns the level anew."""
+    return {"learning": [], "known": state["known"]} if "known" in state else begin()
+
+
+def step(
+    state: State,
+    measurement: Measurement,
+    ratios: Ratios,
+    *,
+    burn_in: int,
+    sides: str,
+    min_effect: float,
+    direction: Direction,
+) -> tuple[State, Evidence]:
+    """Return the state and the evidence after one more window, as `Detector.step` does."""
+    check_sides(sides, direction)
+    window, value = measurement.window, measurement.estimate.value
+    common: dict[str, Any] = {"window": window, "value": value}
+    if value is None:
+        reason = f"no value: {measurement.estimate.reason}"
+        return state, Evidence(**common, e_value=None, relevant=False, reason=reason)
+    floor = min_effect * _TAKEN_FOR_GRANTED
+    row = [hours_of(window.start), value, squared_error(measurement)]
+    length = (window.end - window.start).total_seconds() / 3600
+    if "learning" in state:
+        rows = [*state["learning"], row]
+        missing = (min(_NEW_LEVEL, burn_in) if "known" in state else burn_in) - len(rows)
+        if missing:
+            reason = f"cannot tell yet: needs {missing} more window{'s' if missing > 1 else ''} to learn what is usual"
+            return {**state, "learning": rows}, Evidence(**common, e_value=None, relevant=False, reason=reason)
+        reason = "cannot tell yet: what is usual is learnt with this window"
+        known = _known(state, rows, length, ratios, floor)
+        return known, Evidence(**common, e_value=None, relevant=False, reason=reason)
+    state, log_e, expected = _tested(state, row, length, ratios, floor)
+    effect = value - expected
+    evidence = Evidence(
+        **common,
+        e_value=bounded(log_e),
+        relevant=abs(effect) >= min_effect and counts(sides, effect, direction),
+        reference_value=expected,
+        effect=effect,
+        detail={
+            "n_reference_windows": state["n_reference"],
+            "likeliest_start": _moment(state["since"][int(np.argmax(state["log_a"]))]),
+        },
+    )
+    return state, evidence
+
+
+def log_evidence(
+    values: Floats, variances: Floats, hours: Floats, ratios: Ratios, *, burn_in: int, min_effect: float = 0.0
+) -> Floats:
+    """Return the log e-values of many streams at once, as `step` gives them one by one.
+
+    Parameters
+    ----------
+    values, variances : arrays of shape (n_streams, n_windows)
+        Measured values and their squared standard errors; the first `burn_in` windows are the reference.
+    hours : array of shape (n_windows,)
+        Window starts in hours of Unix time, evenly spaced.
+
+    Returns
+    -------
+    array of shape (n_streams, n_windows - burn_in)
+    """
+    floor = min_effect * _TAKEN_FOR_GRANTED
+    baseline = Baseline.learn(values[:, :burn_in], variances[:, :burn_in], hours[:burn_in], floor=floor)
+    expected, spread = baseline.expectation(variances, hours, floor=floor)
+    z = (values - expected) / spread
+    power = _powers(baseline, z[:, :burn_in], expected[:, :burn_in], spread[:, :burn_in], hours, ratios)[:, :, None]
+    first, later = (part[..., burn_in:] * power for part in ratios(baseline, z, expected, spread))
+    weights = log_start_weights(1, len(hours) - burn_in, windows_per_year=HOURS / (hours[1] - hours[0]))
+    found: Floats = np.logaddexp.reduce(paths(first, later, weights), axis=1) - np.log(first.shape[1])
+    return found
+
+
+def _powers(baseline: Baseline, z: Floats, expected: Floats, spread: Floats, hours: Floats, ratios: Ratios) -> Floats:
+    places = resampled_days(z.shape[1], day_blocks(hours), n_windows=_QUIET_WINDOWS)
+    first, later = ratios(baseline, z[:, places], expected[:, places], spread[:, places])
+    return tempering(first[..., 1:], later[..., 1:])  # before the first window there is none to jump from
+
+
+def _known(state: State, rows: list[list[float]], length: float, ratios: Ratios, floor: float) -> State:
+    """Return the state of a stream whose reference is complete, or whose new level is."""
+    hours, values, variances = _on_a_grid(rows, length)
+    if "known" in state:
+        old = Baseline.from_json(state["known"]["baseline"])
+        away = np.nanmean(values - old.rhythm.at(hours)[0], axis=1, keepdims=True)
+        rhythm = replace(old.rhythm, expected=old.rhythm.expected + away)
+        error = 3 * old.scale / (1 - old.correlation) / np.sqrt(len(rows))
+        baseline = replace(old, rhythm=rhythm, band=old.band + error)
+    else:
+        baseline = Baseline.learn(values, variances, hours, floor=floor)
+    expected, spread = baseline.expectation(variances, hours, floor=floor)
+    z = (values - expected) / spread
+    if "known" in state:
+        power = state["known"]["power"]
+    else:
+        power = _powers(baseline, z, expected, spread, hours, ratios)[0].tolist()
+    return {
+        "known": {"baseline": baseline.to_json(), "power": power},
+        "n_reference": len(rows),
+        "n": 0,
+        "last": [float(hours[-1]), float(z[0, -1])],
+        "log_a": None,
+        "since": None,
+    }
+
+
+def _tested(
+    state: State, row: list[float], length: float, ratios: Ratios, floor: float
+) -> tuple[dict[str, Any], float, float]:
+    """Return the state after one more window, the log e-value, and what was expected of the window."""
+    baseline = Baseline.from_json(state["known"]["baseline"])
+    power = np.array(state["known"]["power"], dtype=np.float64)
+    hours, last = row[0], state["last"]
+    moments = np.array([hours - length, hours])
+    expected, spread = baseline.expectation(np.full((1, 2), row[2]), moments, floor=floor)
+    before = last[1] if abs(hours - last[0] - length) < length / 2 else np.nan
+    z = np.array([[before, (row[1] - expected[0, 1]) / spread[0, 1]]])
+    first, later = (part[0, :, 1] * power for part in ratios(baseline, z, expected, spread))
+    n = state["n"] + 1
+    (weight,) = log_start_weights(n, n, windows_per_year=HOURS / length)
+    old = np.full(len(power), -np.inf) if state["log_a"] is None else np.array(state["log_a"], dtype=np.float64)
+    log_a = advance(old, first, later, weight)
+    begins = weight + first >= old + later
+    since = [hours if new else start for new, start in zip(begins, state["since"] or [hours] * len(power), strict=True)]
+    after = {**state, "n": n, "last": [hours, float(z[0, 1])], "log_a": log_a.tolist(), "since": since}
+    return after, float(np.logaddexp.reduce(log_a) - np.log(len(power))), float(expected[0, 1])
+
+
+def _on_a_grid(rows: list[list[float]], length: float) -> tuple[Floats, Floats, Floats]:
+    """Return evenly spaced hours, and values and variances with NaN where a window is missing."""
+    start = rows[0][0]
+    places = [round((row[0] - start) / length) for row in rows]
+    grid = np.full((2, 1, places[-1] + 1), np.nan)
+    grid[0, 0, places] = [row[1] for row in rows]
+    grid[1, 0, places] = [row[2] for row in rows]
+    hours: Floats = start + length * np.arange(places[-1] + 1, dtype=np.float64)
+    return hours, grid[0], grid[1]
+
+
+def _moment(hours: float) -> str:
+    return f"{datetime.fromtimestamp(hours * 3600, UTC):%Y-%m-%dT%H:%M:%S}"
