@@ -55,7 +55,7 @@ def rows_of(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, F
 def _column(data: WindowData, field: str, lane: str) -> tuple[pandas.DataFrame, Floats, Floats, npt.NDArray[np.bool_]]:
     if lane == LOGGED:
         frame, keep = data.requests, data.is_answered
-        weights = np.ones(len(frame))
+        weights = np.broadcast_to(1.0, len(frame))
     else:
         replays = data.responses
         frame = replays[(replays["lane"] == lane) & (replays["variant"] == AS_LOGGED) & replays["reason"].isna()]
