@@ -723,6 +723,180 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged attribute, each group''s rate, its ratio to the highest group''s rate and whether that is below four fifths, with n and the share of requests; requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. A flag on few requests proves little. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
 sha256 c92ea2370332b92abb192441b7e6442e335c56166e0cd24813597348dbccad78';
 
+CREATE TABLE llmmon.measurement (
+    measurement_id bigint NOT NULL,
+    deployment text NOT NULL,
+    monitor text NOT NULL,
+    segment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    value double precision,
+    low double precision,
+    high double precision,
+    n bigint NOT NULL,
+    unit text NOT NULL,
+    reason text,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reference_summary_id bigint,
+    change_id bigint NOT NULL,
+    CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
+    CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
+    CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
+    CONSTRAINT measurement_n_check CHECK ((n >= 0)),
+    CONSTRAINT measurement_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
+);
+
+COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
+
+COMMENT ON COLUMN llmmon.measurement.reference_summary_id IS 'What the window was compared with; NULL where the metric needs no reference, and for a reference window, which is compared with the others.';
+
+COMMENT ON COLUMN llmmon.measurement.change_id IS 'Grows with every version, and when a provisional one is completed in place.';
+
+CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
+ SELECT DISTINCT ON (deployment, monitor, segment, window_start) measurement_id,
+    deployment,
+    monitor,
+    segment,
+    window_start,
+    window_end,
+    version,
+    value,
+    low,
+    high,
+    n,
+    unit,
+    reason,
+    detail,
+    provenance_id,
+    measured_at,
+    reference_summary_id
+   FROM llmmon.measurement
+  ORDER BY deployment, monitor, segment, window_start, version DESC;
+
+CREATE TABLE llmmon.probe (
+    deployment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    lane text NOT NULL,
+    prompt text NOT NULL,
+    repeat smallint NOT NULL,
+    state text NOT NULL,
+    reason text,
+    answer text,
+    finish_reason text,
+    served_as text,
+    n_input_tokens integer,
+    n_output_tokens integer,
+    ttft_ms double precision,
+    latency_ms double precision,
+    first_logprobs jsonb,
+    cost_usd double precision,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT a_probe_has_an_answer_or_a_reason CHECK ((((answer IS NULL) = (reason IS NOT NULL)) AND ((answer IS NULL) = (state = 'failed'::text)))),
+    CONSTRAINT probe_cost_usd_check CHECK (((cost_usd >= (0)::double precision) AND (cost_usd < 'Infinity'::double precision))),
+    CONSTRAINT probe_lane_check CHECK ((lane = ANY (ARRAY['endpoint'::text, 'reference'::text]))),
+    CONSTRAINT probe_repeat_check CHECK ((repeat >= 0)),
+    CONSTRAINT probe_state_check CHECK ((state = ANY (ARRAY['done'::text, 'failed'::text])))
+);
+
+COMMENT ON TABLE llmmon.probe IS 'Probes sent for a window; the prompts are llmmon''s or the operator''s own, so no user''s words are in them.';
+
+COMMENT ON COLUMN llmmon.probe.prompt IS 'Name of the prompt and digest of how it was asked: its text, temperature and longest answer. Asked differently it is another prompt.';
+
+COMMENT ON COLUMN llmmon.probe.served_as IS 'Model as the endpoint named it in its answer.';
+
+COMMENT ON COLUMN llmmon.probe.first_logprobs IS 'Log-probabilities, in nats, of the likeliest first tokens; null: not asked for, or not told.';
+
+COMMENT ON COLUMN llmmon.probe.cost_usd IS 'Null: no price is configured, or the endpoint did not tell its tokens.';
+
+CREATE TABLE llmmon.provenance (
+    provenance_id bigint NOT NULL,
+    digest bytea NOT NULL,
+    kind text NOT NULL,
+    plugin text NOT NULL,
+    parameters jsonb NOT NULL,
+    code_version text NOT NULL,
+    config_digest text NOT NULL,
+    model_revision text,
+    seed bigint,
+    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
+
+CREATE VIEW compliance.endpoint_identity WITH (security_invoker='true') AS
+ WITH sent AS (
+         SELECT probe.deployment,
+            probe.window_start,
+            probe.window_end,
+            count(*) FILTER (WHERE (probe.lane = 'endpoint'::text)) AS n_probes,
+            count(*) FILTER (WHERE ((probe.lane = 'endpoint'::text) AND (probe.state = 'failed'::text))) AS n_failed,
+            count(*) FILTER (WHERE (probe.lane = 'reference'::text)) AS n_reference_probes,
+            count(*) FILTER (WHERE ((probe.lane = 'reference'::text) AND (probe.state = 'failed'::text))) AS n_reference_failed,
+            string_agg(DISTINCT ((probe.lane || ': '::text) || probe.reason), '; '::text ORDER BY ((probe.lane || ': '::text) || probe.reason)) AS failure_reasons,
+            string_agg(DISTINCT probe.served_as, ', '::text ORDER BY probe.served_as) FILTER (WHERE (probe.lane = 'endpoint'::text)) AS served_as,
+            sum(probe.n_input_tokens) AS n_input_tokens,
+            sum(probe.n_output_tokens) AS n_output_tokens,
+            sum(probe.cost_usd) AS cost_usd,
+            count(*) FILTER (WHERE ((probe.state = 'done'::text) AND (probe.cost_usd IS NULL))) AS n_without_cost,
+            min(probe.asked_at) AS first_asked_at,
+            max(probe.asked_at) AS last_asked_at
+           FROM llmmon.probe
+          GROUP BY probe.deployment, probe.window_start, probe.window_end
+        ), compared AS (
+         SELECT m.deployment,
+            m.window_start,
+            p.plugin,
+            (p.parameters ->> 'against'::text) AS against,
+            m.value,
+            e.e_value
+           FROM ((llmmon.measurement_latest m
+             JOIN llmmon.provenance p USING (provenance_id))
+             LEFT JOIN llmmon.evidence e USING (deployment, monitor, segment, window_start))
+          WHERE ((p.plugin = ANY (ARRAY['probe_mmd'::text, 'probe_logprob_gap'::text])) AND ((p.parameters ->> 'lane'::text) = 'endpoint'::text) AND (m.segment = 'all'::text))
+        ), distance AS (
+         SELECT compared.deployment,
+            compared.window_start,
+            max(compared.value) FILTER (WHERE ((compared.plugin = 'probe_mmd'::text) AND (compared.against = 'endpoint'::text))) AS text_from_earlier,
+            max(compared.value) FILTER (WHERE ((compared.plugin = 'probe_mmd'::text) AND (compared.against = 'reference'::text))) AS text_from_reference,
+            max(compared.value) FILTER (WHERE ((compared.plugin = 'probe_logprob_gap'::text) AND (compared.against = 'endpoint'::text))) AS logprob_from_earlier,
+            max(compared.value) FILTER (WHERE ((compared.plugin = 'probe_logprob_gap'::text) AND (compared.against = 'reference'::text))) AS logprob_from_reference,
+            max(compared.e_value) AS largest_e_value
+           FROM compared
+          GROUP BY compared.deployment, compared.window_start
+        )
+ SELECT s.deployment,
+    s.window_start,
+    s.window_end,
+    s.n_probes,
+    s.n_failed,
+    s.n_reference_probes,
+    s.n_reference_failed,
+    s.failure_reasons,
+    s.served_as,
+    d.text_from_earlier,
+    d.text_from_reference,
+    d.logprob_from_earlier,
+    d.logprob_from_reference,
+    d.largest_e_value,
+    s.n_input_tokens,
+    s.n_output_tokens,
+    s.cost_usd,
+    s.n_without_cost,
+    s.first_asked_at,
+    s.last_asked_at
+   FROM (sent s
+     LEFT JOIN distance d USING (deployment, window_start))
+  ORDER BY s.deployment, s.window_start;
+
+COMMENT ON VIEW compliance.endpoint_identity IS 'Endpoint identity: per deployment and window, how many probes the sentinel sent to the endpoint and to the pinned reference, how many failed and of what, what the endpoint called itself, how far its answers were from its own earlier ones and from the reference''s (text in MMD^2, log-probabilities in nats), what the strongest evidence of a change is, and what it cost. Duties: AI Act Annex IV (changes through the life cycle), Art. 72 (post-market monitoring); ISO/IEC 42001 A.10.3 (suppliers).
+sha256 f9c28fd2a548abbcba3e563eac3d90faf884409bd175837ff81226a4574356b8';
+
 CREATE TABLE llmmon.ingest_batch (
     batch_id bigint NOT NULL,
     source text NOT NULL,
@@ -1062,21 +1236,6 @@ CREATE VIEW compliance.ledger_status WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.ledger_status IS 'Ledger status: how many audit events are sealed, wait, or are lost to the ledger, and which signed head was sent last to each channel. A ledger is as good as the heads that others hold: `llmmon audit verify` compares with those. Duties: AI Act Art. 12 and 19 (logs that can be relied on); SOC 2 CC7.2; ISO 27001 A.8.15 (protection of logs).
 sha256 09128c7ceca961eba756c7f1b19591cfa0ac7a97641326df271947aff2a72a40';
 
-CREATE TABLE llmmon.provenance (
-    provenance_id bigint NOT NULL,
-    digest bytea NOT NULL,
-    kind text NOT NULL,
-    plugin text NOT NULL,
-    parameters jsonb NOT NULL,
-    code_version text NOT NULL,
-    config_digest text NOT NULL,
-    model_revision text,
-    seed bigint,
-    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
-
 CREATE TABLE llmmon.response (
     response_id bigint NOT NULL,
     sample_id bigint NOT NULL,
@@ -1176,35 +1335,6 @@ UNION ALL
 
 COMMENT ON VIEW compliance.model_and_config_changes IS 'Model and configuration changes: which model names production logged and which revisions were replayed, from when to when; and each stretch of time under one configuration and one code version. Duties: AI Act Annex IV (changes through the life cycle), Art. 73(6) (do not alter the system before informing); SOC 2 CC8.1; ISO/IEC 42001 A.6.2.6.
 sha256 a999d3511c782913583ce482e933372e4d2690d1da395cdbe31e8f7bdb967e09';
-
-CREATE TABLE llmmon.measurement (
-    measurement_id bigint NOT NULL,
-    deployment text NOT NULL,
-    monitor text NOT NULL,
-    segment text NOT NULL,
-    window_start timestamp with time zone NOT NULL,
-    window_end timestamp with time zone NOT NULL,
-    version integer DEFAULT 1 NOT NULL,
-    value double precision,
-    low double precision,
-    high double precision,
-    n bigint NOT NULL,
-    unit text NOT NULL,
-    reason text,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    provenance_id bigint NOT NULL,
-    measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    reference_summary_id bigint,
-    CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
-    CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
-    CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
-    CONSTRAINT measurement_n_check CHECK ((n >= 0)),
-    CONSTRAINT measurement_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
-);
-
-COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
-
-COMMENT ON COLUMN llmmon.measurement.reference_summary_id IS 'What the window was compared with; NULL where the metric needs no reference, and for a reference window, which is compared with the others.';
 
 CREATE TABLE llmmon.report (
     report_id bigint NOT NULL,
@@ -1538,11 +1668,14 @@ CREATE TABLE llmmon.window_stage (
     reason text,
     n_requests bigint NOT NULL,
     finished_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    change_id bigint NOT NULL,
     CONSTRAINT window_stage_stage_check CHECK ((stage = ANY (ARRAY['ingest'::text, 'sample'::text, 'replay'::text, 'score'::text, 'measure'::text, 'detect'::text]))),
     CONSTRAINT window_stage_state_check CHECK ((state = ANY (ARRAY['done'::text, 'failed'::text, 'expired'::text, 'dirty'::text])))
 );
 
 COMMENT ON TABLE llmmon.window_stage IS 'Which windows each stage has finished; dirty: rows came late, to be done again.';
+
+COMMENT ON COLUMN llmmon.window_stage.change_id IS 'Grows whenever the stage finishes or gives up the window.';
 
 CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoker='true') AS
  WITH known AS (
@@ -1651,6 +1784,19 @@ ALTER TABLE llmmon.delivery ALTER COLUMN delivery_id ADD GENERATED ALWAYS AS IDE
     CACHE 1
 );
 
+CREATE TABLE llmmon.detection (
+    deployment text NOT NULL,
+    first_start timestamp with time zone NOT NULL,
+    judged_until timestamp with time zone NOT NULL,
+    measurement_change_id bigint NOT NULL,
+    stage_change_id bigint NOT NULL,
+    rules jsonb NOT NULL
+);
+
+COMMENT ON TABLE llmmon.detection IS 'How far a deployment is judged, which changes of its past were seen, and by which rules.';
+
+COMMENT ON COLUMN llmmon.detection.rules IS 'Window length, alpha, and per monitor the digest of its detector, parameters, smallest effect and code version.';
+
 ALTER TABLE llmmon.ingest_batch ALTER COLUMN batch_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.ingest_batch_batch_id_seq
     START WITH 1
@@ -1660,26 +1806,14 @@ ALTER TABLE llmmon.ingest_batch ALTER COLUMN batch_id ADD GENERATED ALWAYS AS ID
     CACHE 1
 );
 
-CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
- SELECT DISTINCT ON (deployment, monitor, segment, window_start) measurement_id,
-    deployment,
-    monitor,
-    segment,
-    window_start,
-    window_end,
-    version,
-    value,
-    low,
-    high,
-    n,
-    unit,
-    reason,
-    detail,
-    provenance_id,
-    measured_at,
-    reference_summary_id
-   FROM llmmon.measurement
-  ORDER BY deployment, monitor, segment, window_start, version DESC;
+ALTER TABLE llmmon.measurement ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.measurement_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 ALTER TABLE llmmon.measurement ALTER COLUMN measurement_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.measurement_measurement_id_seq
@@ -1845,10 +1979,17 @@ CREATE TABLE llmmon.stream_state (
     e_value double precision,
     reason text,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    first_window_start timestamp with time zone,
+    restarts timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    memory json DEFAULT '[]'::json NOT NULL,
     CONSTRAINT stream_state_state_check CHECK ((state = ANY (ARRAY['learning'::text, 'watching'::text, 'alarmed'::text])))
 );
 
 COMMENT ON COLUMN llmmon.stream_state.window_start IS 'Last window that the detector has seen.';
+
+COMMENT ON COLUMN llmmon.stream_state.restarts IS 'Windows after which the stream learns anew, because its alert was resolved.';
+
+COMMENT ON COLUMN llmmon.stream_state.memory IS 'Where the stream stood after a few windows, newest last: what its detector remembers (json, not jsonb, keeps numbers to the bit).';
 
 ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.subject_erasure_erasure_id_seq
@@ -1861,6 +2002,15 @@ ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS 
 
 ALTER TABLE llmmon.subject_key ALTER COLUMN key_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.subject_key_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.window_stage ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.window_stage_change_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1923,6 +2073,9 @@ ALTER TABLE ONLY llmmon.delivery_attempt
 ALTER TABLE ONLY llmmon.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (delivery_id);
 
+ALTER TABLE ONLY llmmon.detection
+    ADD CONSTRAINT detection_pkey PRIMARY KEY (deployment);
+
 ALTER TABLE ONLY llmmon.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (deployment, monitor, segment, window_start);
 
@@ -1961,6 +2114,9 @@ ALTER TABLE ONLY llmmon.reference_summary
 
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT one_version_per_stream_and_window UNIQUE (deployment, monitor, segment, window_start, version);
+
+ALTER TABLE ONLY llmmon.probe
+    ADD CONSTRAINT probe_pkey PRIMARY KEY (deployment, window_start, lane, prompt, repeat);
 
 ALTER TABLE ONLY llmmon.provenance
     ADD CONSTRAINT provenance_digest_key UNIQUE (digest);
@@ -2026,7 +2182,13 @@ CREATE UNIQUE INDEX a_source_has_one_unresolved_alert ON llmmon.alert USING btre
 
 CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
 
+CREATE INDEX evidence_by_window ON llmmon.evidence USING btree (deployment, window_start);
+
 CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
+
+CREATE INDEX measurement_by_change ON llmmon.measurement USING btree (deployment, change_id);
+
+CREATE INDEX measurement_by_window ON llmmon.measurement USING btree (deployment, window_start);
 
 CREATE INDEX quarantine_by_batch ON llmmon.quarantine USING btree (batch_id);
 
@@ -2039,6 +2201,10 @@ CREATE INDEX response_by_deployment_and_window ON llmmon.response USING btree (d
 CREATE INDEX score_by_deployment_and_window ON llmmon.score USING btree (deployment, window_start);
 
 CREATE INDEX subject_erasure_by_subject ON llmmon.subject_erasure USING btree (user_ref);
+
+CREATE INDEX window_measured_by_change ON llmmon.window_stage USING btree (deployment, change_id) WHERE (stage = 'measure'::text);
+
+CREATE INDEX window_not_measured ON llmmon.window_stage USING btree (deployment, window_start) WHERE ((stage = 'measure'::text) AND (state <> ALL (ARRAY['done'::text, 'expired'::text])));
 
 CREATE TRIGGER append_only_rows BEFORE DELETE OR UPDATE ON audit.anchor FOR EACH ROW EXECUTE FUNCTION audit.refuse_change();
 
@@ -2113,6 +2279,9 @@ ALTER TABLE ONLY llmmon.measurement
 
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT measurement_reference_summary_id_fkey FOREIGN KEY (reference_summary_id) REFERENCES llmmon.reference_summary(reference_summary_id);
+
+ALTER TABLE ONLY llmmon.probe
+    ADD CONSTRAINT probe_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
 ALTER TABLE ONLY llmmon.quarantine
     ADD CONSTRAINT quarantine_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES llmmon.ingest_batch(batch_id);
@@ -2251,7 +2420,7 @@ GRANT SELECT ON TABLE llmmon.alarm_budget TO llmmon_analyst;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.alert TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.alert TO llmmon_analyst;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.evidence TO llmmon_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.evidence TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.evidence TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.alarm_budget_ledger TO llmmon_auditor;
@@ -2367,6 +2536,54 @@ GRANT SELECT(key_id) ON TABLE llmmon.score TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_writer;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.measurement TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;
+
+GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.probe TO llmmon_writer;
+
+GRANT SELECT(deployment) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(window_start) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(window_end) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(lane) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(prompt) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(repeat) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(state) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(reason) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(finish_reason) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(served_as) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(n_input_tokens) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(n_output_tokens) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(ttft_ms) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(latency_ms) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(cost_usd) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(provenance_id) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(asked_at) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.endpoint_identity TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.endpoint_identity TO llmmon_writer;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.ingest_batch TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.ingest_batch TO llmmon_analyst;
 
@@ -2461,9 +2678,6 @@ GRANT SELECT ON TABLE compliance.latency_last_week TO llmmon_writer;
 GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_writer;
 
-GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.response TO llmmon_writer;
 
 GRANT SELECT(response_id) ON TABLE llmmon.response TO llmmon_analyst;
@@ -2512,9 +2726,6 @@ GRANT SELECT(response_characters) ON TABLE llmmon.response TO llmmon_analyst;
 GRANT SELECT ON TABLE compliance.model_and_config_changes TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.model_and_config_changes TO llmmon_writer;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.measurement TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.report TO llmmon_writer;
 
 GRANT SELECT(report_id) ON TABLE llmmon.report TO llmmon_analyst;
@@ -2559,10 +2770,10 @@ GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_writer;
 GRANT SELECT,INSERT ON TABLE llmmon.delivery_attempt TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.delivery_attempt TO llmmon_analyst;
 
-GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.detection TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.detection TO llmmon_analyst;
 
-GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
+GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
 
 GRANT SELECT,INSERT ON TABLE llmmon.reference_summary TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.reference_summary TO llmmon_analyst;
@@ -2592,7 +2803,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_cursor TO llmmon_writer;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_hour TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.source_hour TO llmmon_analyst;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.stream_state TO llmmon_analyst;
 
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_writer;

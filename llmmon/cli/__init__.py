@@ -11,7 +11,20 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from llmmon import __version__
-from llmmon.cli import audit, batch, evaluation, inspection, quarantine, roll_up, run, sources, stack, stages, subject
+from llmmon.cli import (
+    audit,
+    batch,
+    evaluation,
+    inspection,
+    probe,
+    quarantine,
+    roll_up,
+    run,
+    sources,
+    stack,
+    stages,
+    subject,
+)
 from llmmon.errors import LlmmonError
 
 
@@ -50,6 +63,7 @@ for _verb in (
     sources.sources,
     *stages.VERBS,
     roll_up.roll_up,
+    probe.probe,
     *(batch.batch, quarantine.quarantine, subject.subject),
     *(evaluation.evaluate, inspection.coverage, inspection.query, inspection.plugins, audit.audit),
 ):

@@ -42,6 +42,9 @@ class WindowData:
     responses : pandas.DataFrame
         One row per replayed response: ``request_key, lane, variant, repeat, text, reason, ttft_ms, latency_ms,
         n_output_tokens, mean_logprob, logged_mean_logprob, weight, change``.
+    probes : pandas.DataFrame
+        One row per probe that the sentinel sent: ``window_start, lane, prompt, repeat, text, reason, ttft_ms,
+        latency_ms, n_output_tokens, first_logprobs``, a dict or None. Empty in a segment: probes are no requests.
     """
 
     windows: tuple[Window, ...]
@@ -49,6 +52,7 @@ class WindowData:
     requests: pandas.DataFrame
     scores: pandas.DataFrame
     responses: pandas.DataFrame
+    probes: pandas.DataFrame
 
     @cached_property
     def is_answered(self) -> npt.NDArray[np.bool_]:

@@ -29,6 +29,7 @@ class MaintainResult:
     n_requests_removed: int
     n_responses_removed: int
     n_scores_removed: int
+    n_probes_removed: int
     n_quarantined_removed: int
     n_held_removed: int
     n_sketches_removed: int
@@ -69,6 +70,7 @@ def maintain(database: Database, config: Config, *, now: datetime | None = None)
         n_requests_removed=n_requests,
         n_responses_removed=removed["responses"],
         n_scores_removed=removed["scores"],
+        n_probes_removed=removed["probes"],
         n_quarantined_removed=removed["quarantined"],
         n_held_removed=removed["held"],
         n_sketches_removed=removed["sketches"],

@@ -38,6 +38,7 @@ class Frames:
     requests: pandas.DataFrame
     scores: pandas.DataFrame
     responses: pandas.DataFrame
+    probes: pandas.DataFrame
 
 
 def load_frames(connection: Connection, deployment: str, span: Window, *, sampled_scorers: Collection[str]) -> Frames:
@@ -72,10 +73,13 @@ def load_frames(connection: Connection, deployment: str, span: Window, *, sample
     responses["text"] = _objects(answers, responses.index)
     responses = responses.drop(columns=["content", "key_id", "wrapped_key", "user_ref"])
     responses = responses.assign(weight=1 / responses.pop("probability").astype(float))
+    probes = _frame(connection, "frames/probes", place)
+    probes["text"] = probes.pop("answer")
     return Frames(
         requests=requests,
         scores=scores.merge(context, on="request_key", how="inner"),
         responses=responses,
+        probes=probes,
     )
 
 
@@ -101,7 +105,7 @@ def _frame(connection: Connection, name: str, place: dict[str, Any]) -> pandas.D
         frame[column] = frame[column].astype(float)
     if "occurred_at" in frame:
         frame["occurred_at"] = pandas.to_datetime(frame["occurred_at"], utc=True)
-    return frame.astype({"request_key": "int64"})
+    return frame.astype({"request_key": "int64"}) if "request_key" in frame else frame
 
 
 def _objects(values: list[Any], index: pandas.Index[Any] | None) -> pandas.Series[Any]:
@@ -123,6 +127,9 @@ _COLUMNS: Final = {
         r"\w+",
         "request_key lane variant repeat reason ttft_ms latency_ms n_output_tokens mean_logprob logged_mean_logprob "
         "probability change content key_id wrapped_key user_ref",
+    ),
+    "frames/probes": re.findall(
+        r"\w+", "window_start lane prompt repeat reason answer ttft_ms latency_ms n_output_tokens first_logprobs"
     ),
 }
 """Columns of an empty result, which has no row to name them."""

@@ -9,7 +9,11 @@ from sqlalchemy import Connection
 
 from llmmon.store.database import execute, fetch
 
-_CONTENT: Final = {"scores": "maintenance/forget_scores", "responses": "maintenance/forget_responses"}
+_CONTENT: Final = {
+    "scores": "maintenance/forget_scores",
+    "responses": "maintenance/forget_responses",
+    "probes": "maintenance/forget_probes",
+}
 
 
 def make_partitions(connection: Connection, first: date, n_days: int) -> None:
@@ -29,7 +33,7 @@ def drop_partition(connection: Connection, day: date) -> int:
 
 
 def forget_content(connection: Connection, before: datetime) -> dict[str, int]:
-    """Remove replayed responses and scores of windows before `before`; they quote the requests. Measurements stay."""
+    """Remove replays, scores and probes of windows before `before`; two quote the requests. Measurements stay."""
     return {name: execute(connection, query, {"before": before}) for name, query in _CONTENT.items()}
 
 

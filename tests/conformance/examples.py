@@ -88,6 +88,8 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("metrics", "wasserstein"): {"field": "colour"},
     ("metrics", "text_statistic"): {"statistic": "beauty"},
     ("metrics", "embedding_drift"): {"max_rows": 1},
+    ("metrics", "probe_mmd"): {"by": "magic"},
+    ("metrics", "probe_logprob_gap"): {"lane": "fast"},
     ("metrics", "score_rate"): {"side": "left"},
     ("metrics", "score_quantile"): {"quantile": 0.0},
     ("metrics", "impact_ratio"): {"min_group_size": 1},
