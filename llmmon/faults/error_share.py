@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import ClassVar
@@ -44,4 +45,4 @@ class ErrorShare:
         rows.loc[failed, ["response_text", "finish_reason"]] = None
         rows.loc[failed, ["n_output_tokens", "ttft_ms", "latency_ms"]] = math.nan
         judged = frames.scores["request_key"].isin(keys) & (frames.scores["lane"] == LOGGED)
-        return Frames(requests=rows, scores=frames.scores[~judged], responses=frames.responses)
+        return dataclasses.replace(frames, requests=rows, scores=frames.scores[~judged])

@@ -54,7 +54,7 @@ def answer_anew(shadow: Shadow, texts: Mapping[int, str]) -> Frames:
         _judged(shadow, name, int(key), texts[int(key)])
         for key, name in zip(scores.loc[judged, "request_key"], scores.loc[judged, "scorer"], strict=True)
     ]
-    return Frames(requests=requests, scores=with_scores(scores, judged, found), responses=shadow.frames.responses)
+    return dataclasses.replace(shadow.frames, requests=requests, scores=with_scores(scores, judged, found))
 
 
 def with_scores(
@@ -78,9 +78,8 @@ def scores_of(shadow: Shadow, scorer_type: str) -> pandas.Series[bool]:
 
 def without(frames: Frames, keys: Sequence[int]) -> Frames:
     """Return the frames without some requests, their scores and their replays."""
-    return Frames(
-        **{name: rows[~rows["request_key"].isin(keys)] for name, rows in _tables(frames)},
-    )
+    kept = {name: rows[~rows["request_key"].isin(keys)] for name, rows in _tables(frames)}
+    return dataclasses.replace(frames, **kept)
 
 
 def with_copies(frames: Frames, keys: Sequence[int]) -> Frames:
@@ -99,7 +98,7 @@ def with_copies(frames: Frames, keys: Sequence[int]) -> Frames:
     requests = grown["requests"]
     # without more than one key per request, the order of time tells nothing of what was planted
     grown["requests"] = requests.sort_values(["occurred_at", "request_key"], ignore_index=True)
-    return Frames(**grown)
+    return dataclasses.replace(frames, **grown)
 
 
 def _judged(shadow: Shadow, name: str, key: int, text: str) -> tuple[float | None, str | None, str | None]:

@@ -6,6 +6,7 @@ from llmmon.backends.base import backends
 from llmmon.channels.base import channels
 from llmmon.config import Config
 from llmmon.metrics.base import metrics
+from llmmon.pipeline.probe_prompts import load_prompts
 from llmmon.pipeline.watches import detector_of
 from llmmon.scorers.base import scorers
 from llmmon.sources.base import sources
@@ -30,6 +31,8 @@ def check_plugins(config: Config) -> None:
         channel.create(channels, where=f"channels.{name}")
     for name, deployment in config.deployments.items():
         here = f"deployments.{name}"
+        if deployment.sentinel is not None:
+            load_prompts(deployment.sentinel, where=f"{here}.sentinel")
         for lane_name, lane in deployment.lanes.items():
             for variant in lane.variants:
                 variant.create(variants, where=f"{here}.lanes.{lane_name}.variants")

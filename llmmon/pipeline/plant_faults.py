@@ -86,6 +86,7 @@ def measure_planted(
     answers = _answers(connection, deployment, window)
     compared = _Comparison(
         connection=connection,
+        config_digest=reference.config_digest,
         settings=settings,
         deployment=deployment,
         windows=(),

@@ -10,6 +10,7 @@ import pandas
 import pytest
 
 from llmmon.faults.base import Shadow, faults
+from llmmon.metrics.base import WindowData
 from llmmon.model import Document, Message, Scorable
 from llmmon.scorers.base import scorers
 from llmmon.store.frames import Frames
@@ -54,11 +55,16 @@ def shadow(seed: int = 1, **columns: Any) -> Shadow:
     }
     judges = {"refusal": "refusal", "words": "length", "groundedness": "groundedness", "correctness": "correctness"}
     return Shadow(
-        frames=Frames(requests=data.requests, scores=data.scores, responses=data.responses),
+        frames=frames_of(data),
         answers=answers,
         scorers={name: scorers.create(kind, {}, where="here") for name, kind in judges.items()},
         rng=np.random.default_rng(seed),
     )
+
+
+def frames_of(data: WindowData) -> Frames:
+    """Return the tables of a window."""
+    return Frames(**{field.name: getattr(data, field.name) for field in dataclasses.fields(Frames)})
 
 
 def plant(name: str, size: float, given: Shadow | None = None, **parameters: Any) -> tuple[Frames, Frames]:
@@ -117,7 +123,7 @@ def test_sizes_grow_away_from_nothing(name: str) -> None:
 def test_an_empty_window_stays_empty(name: str) -> None:
     """A window without requests has nothing to hit."""
     data = make_window(0)
-    empty = Frames(requests=data.requests, scores=data.scores, responses=data.responses)
+    empty = frames_of(data)
     given = dataclasses.replace(shadow(), frames=empty, answers={})
     _, after = plant(name, faults.get(name).sizes[-1], given)
     assert len(after.requests) == 0
