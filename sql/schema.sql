@@ -1066,6 +1066,37 @@ CREATE VIEW compliance.erasure_proof WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.erasure_proof IS 'Erasures: per destroyed key when, by whom and why; how many stored texts it sealed, which nobody can read any more, how many of their requests still have the digest, and of their batches the root, that prove the rest; and whether the subject came back. Duties: GDPR Art. 17 (erasure), Art. 5(2) (accountability) and Art. 30; SOC 2 C1.2 and P4.3 (disposal).
 sha256 b77f4af5cb8e4994c51a9ed65c3be7bb3c2a9c62db4abfbcd0409f671e38a22c';
 
+CREATE VIEW compliance.evidence_ledger WITH (security_invoker='true') AS
+ SELECT e.deployment,
+    e.window_start,
+    e.monitor,
+    e.segment,
+    e.detector,
+    e.value,
+    e.reference_value,
+    e.effect,
+    ((p.parameters ->> 'min_effect'::text))::double precision AS min_effect,
+    e.e_value,
+    b.threshold_e,
+    b.alpha,
+    b.n_streams,
+    COALESCE((e.e_value >= b.threshold_e), false) AS is_significant,
+    e.relevant AS is_relevant,
+    e.reason AS why_no_evidence,
+    a.alert_id,
+    e.measurement_id,
+    p.parameters AS detector_parameters,
+    p.code_version,
+    b.decided_at
+   FROM (((llmmon.evidence e
+     JOIN llmmon.provenance p USING (provenance_id))
+     LEFT JOIN llmmon.alarm_budget b USING (deployment, window_start))
+     LEFT JOIN llmmon.alert a ON (((a.deployment = e.deployment) AND (a.monitor = e.monitor) AND (a.segment = e.segment) AND (a.window_start = e.window_start))))
+  ORDER BY e.deployment, e.window_start, e.monitor, e.segment;
+
+COMMENT ON VIEW compliance.evidence_ledger IS 'Evidence ledger: per window and stream, what was tested, the evidence it gave or why none, the evidence it needed, and the alert that was opened on it: who spent the alarm budget, and on what. A stream without evidence is counted in the threshold. Duties: AI Act Art. 12 (records), 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.4 and 4.2.
+sha256 505002b9d588bfd90607498aea0b2cb44bffe552bbbf057a0495b5a909443c45';
+
 CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
  SELECT b.batch_id,
     b.source,
@@ -2701,6 +2732,9 @@ GRANT SELECT(created_at) ON TABLE llmmon.subject_key TO llmmon_auditor;
 
 GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_writer;
+
+GRANT SELECT ON TABLE compliance.evidence_ledger TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.evidence_ledger TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_writer;
