@@ -1066,21 +1066,6 @@ CREATE VIEW compliance.erasure_proof WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.erasure_proof IS 'Erasures: per destroyed key when, by whom and why; how many stored texts it sealed, which nobody can read any more, how many of their requests still have the digest, and of their batches the root, that prove the rest; and whether the subject came back. Duties: GDPR Art. 17 (erasure), Art. 5(2) (accountability) and Art. 30; SOC 2 C1.2 and P4.3 (disposal).
 sha256 b77f4af5cb8e4994c51a9ed65c3be7bb3c2a9c62db4abfbcd0409f671e38a22c';
 
-CREATE TABLE llmmon.provenance (
-    provenance_id bigint NOT NULL,
-    digest bytea NOT NULL,
-    kind text NOT NULL,
-    plugin text NOT NULL,
-    parameters jsonb NOT NULL,
-    code_version text NOT NULL,
-    config_digest text NOT NULL,
-    model_revision text,
-    seed bigint,
-    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
-
 CREATE VIEW compliance.evidence_ledger WITH (security_invoker='true') AS
  SELECT e.deployment,
     e.window_start,
@@ -2747,9 +2732,6 @@ GRANT SELECT(created_at) ON TABLE llmmon.subject_key TO llmmon_auditor;
 
 GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_writer;
-
-GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.evidence_ledger TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.evidence_ledger TO llmmon_writer;
