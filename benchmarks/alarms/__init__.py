@@ -70,5 +70,5 @@ def run(
             n_reference=24 * reference_days,
             n_changed=changed,
         )
-        found += detection.grids(outcomes)
+        found += detection.grids(outcomes, rules)
     return found

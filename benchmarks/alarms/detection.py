@@ -175,8 +175,9 @@ def run_tasks(
     return found
 
 
-def grids(outcomes: Sequence[Outcome]) -> list[Grid]:
-    """Return the delays at defaults, the delays at the equal rate, and the count of tasks won."""
+def grids(outcomes: Sequence[Outcome], rules: Sequence[Rule]) -> list[Grid]:
+    """Return the delays at defaults, the delays at the equal rate, the thresholds, and the count of tasks won."""
+    nulls = {outcome.task.unchanged: outcome.null for outcome in outcomes}
     names = list(outcomes[0].default)
     peers = [name for name in names if name not in OURS]
     title = f"median delay in windows until the changed stream alarms (found within {HORIZON})"
@@ -199,6 +200,14 @@ def grids(outcomes: Sequence[Outcome]) -> list[Grid]:
                     *(str(outcome.equal[name]) for name in peers),
                 )
                 for outcome in outcomes
+            ],
+        ),
+        Grid(
+            title="score at which each peer was brought to 5% (first row: its default)",
+            columns=("unchanged streams", *peers),
+            rows=[
+                ("default", *(f"{rule.threshold:.3g}" for rule in rules)),
+                *((name, *(f"{null.limits[peer]:.3g}" for peer in peers)) for name, null in nulls.items()),
             ],
         ),
         Grid(

@@ -31,7 +31,7 @@ BY_UNIT = "llmmon"
 """The detector that llmmon's guide names for each unit: `bounded_mean` for rates, `seasonal_change` for the rest."""
 SEASONAL = "llmmon seasonal_change"
 FOLDED = "llmmon reference_change"
-FOLDED_STREAMS, FOLDED_WINDOWS = 20, 500
+FOLDED_STREAMS, FOLDED_WINDOWS = 10, 500
 """`reference_change` has no array form: that many streams are folded, of at most so many windows."""
 _CHUNK = 20
 
