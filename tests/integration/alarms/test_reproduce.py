@@ -82,7 +82,7 @@ def test_rows_that_came_later_are_left_out_and_named(after_change: Changed, tmp_
     """A late request changes the window; over the rows known then the numbers are still the same."""
     database, config = after_change("model")
     late = make_line(9999, timestamp=HOURS[-1].start.isoformat().replace("+00:00", "Z"), route="chat", latency_ms=1.0)
-    (tmp_path / "logs.jsonl").write_text(json.dumps(late) + "\n", "utf-8")
+    (tmp_path / "late.jsonl").write_text(json.dumps(late) + "\n", "utf-8")
     source = config.sources["logs"].read.model_copy(update={"parameters": {"path": str(tmp_path / "*.jsonl")}})
     moved = config.model_copy(update={"sources": {"logs": config.sources["logs"].model_copy(update={"read": source})}})
     ingest_source(database, moved, "logs")
