@@ -41,12 +41,12 @@ def test_every_alert_comes_out_again_bit_by_bit(after_change: Changed) -> None:
     """A mean of scores and a distance to the stored reference: every step of both gives the stored numbers."""
     database, config = after_change("traffic")
     alerts = _ids(database)
-    assert set(alerts) == {"answer-length", "token-drift"}
+    assert set(alerts) == {"answer-length", "route-mix"}
 
     for alert_id in alerts.values():
         found = reproduce(database, config, alert_id)
         assert found.is_equal, [(check.name, check.differs, check.reasons) for check in found.checks]
-    names = [check.name for check in reproduce(database, config, alerts["token-drift"]).checks]
+    names = [check.name for check in reproduce(database, config, alerts["route-mix"]).checks]
     assert names == ["reference", "measurement", "evidence", "threshold"]
 
 
