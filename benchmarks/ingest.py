@@ -49,8 +49,7 @@ def run(rows: int = 20_000, rounds: int = 3) -> Result:
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder, scratch_server(fsync="on", synchronous_commit="on") as url:
-        path = Path(folder) / "logs.jsonl.gz"
-        path.write_bytes(gzip.compress(b"".join(_lines(rows)), 6))
+        path = _written(folder, "logs", rows)
         ways: list[tuple[str, Callable[[], None], str]] = [
             ("COPY of ready bytes", _copy_ready(url, path), "the floor: no unpacking, no parsing, no keys"),
             ("COPY, json.loads", lambda: _copy(url, path), "unpack, parse, 8 columns; no dedupe, no gate, no audit"),
@@ -68,31 +67,52 @@ def run(rows: int = 20_000, rounds: int = 3) -> Result:
             ("pandas.to_sql multi", lambda: _pandas(url, path), "unpack, parse, 8 columns"),
             ("dlt", _dlt(url, path, folder), "unpack, parse, its own normaliser; 8 columns"),
         ]
+        _reset(url)
         _llmmon(url, path)  # imports Great Expectations, which is not what is measured
         found = [
             Row(way=way, value=rows / best_seconds(work, rounds=rounds, before=lambda: _reset(url)), note=note)
             for way, work, note in ways
         ]
         size = path.stat().st_size
-        long = Path(folder) / "long.jsonl.gz"
-        long.write_bytes(gzip.compress(b"".join(_lines(10 * rows)), 6))
+        long = _written(folder, "long", 10 * rows)
         for way, loader in _LOADERS.items():
             peaks = [_peak_mib(url, each, loader) for each in (path, long)]
             told = f"{peaks[0]:,.0f} MiB at {rows:,} rows, {peaks[1]:,.0f} at {10 * rows:,}: {peaks[1] / peaks[0]:.2f}x"
             found.append(Row(way=f"peak memory, {way}", value=None, note=told))
+        found += _one_more_window(url, Path(folder), {rows // 10: _written(folder, "few", rows // 10), 10 * rows: long})
     settings = {"rows": rows, "rounds": rounds, "file_mb": round(size / 1e6, 1), "fsync": "on"}
     return Result(unit="rows/s", rows=found, reference="llmmon ingest", settings=settings)
 
 
-def _lines(n: int) -> Iterator[bytes]:
+def _one_more_window(url: str, folder: Path, loads: dict[int, Path]) -> list[Row]:
+    """Tell what 1,000 requests more cost on top of loads of so many rows."""
+    found = []
+    for there, path in loads.items():
+        _reset(url)
+        _llmmon(url, path)
+        more = (_written(str(folder), f"more{place}", 1000, first=10**9 + 1000 * place) for place in range(8))
+        waiting = list(more)
+        seconds = best_seconds(lambda waiting=waiting: _llmmon(url, waiting.pop()), rounds=8)  # type: ignore[misc]
+        way = f"llmmon, a window of 1,000 more, {there:,} there"
+        found.append(Row(way=way, value=1000 / seconds, note=f"{seconds * 1e3:.0f} ms"))
+    return found
+
+
+def _written(folder: str, name: str, rows: int, first: int = 0) -> Path:
+    path = Path(folder) / f"{name}.jsonl.gz"
+    path.write_bytes(gzip.compress(b"".join(_lines(rows, first)), 6))
+    return path
+
+
+def _lines(n: int, first: int = 0) -> Iterator[bytes]:
     words = [f"word{number}" for number in range(5000)]
     chosen = random.Random(1)
     start = datetime(2023, 6, 27, tzinfo=UTC)
-    for index in range(n):
+    for index in range(first, first + n):
         prompt, answer = (" ".join(chosen.choices(words, k=k)) for k in (70, 140))
         line = {
             "id": f"req-{index}",
-            "timestamp": (start + timedelta(seconds=index * 3)).isoformat(),
+            "timestamp": (start + timedelta(seconds=index % 10**9 * 3)).isoformat(),
             "deployment": "assistant",
             "route": chosen.choice(["a", "b", "c"]),
             "request": {"model": "gpt-4", "messages": [{"role": "user", "content": prompt}], "temperature": 0.1},
@@ -119,7 +139,6 @@ def _reset(url: str) -> None:
 
 
 def _llmmon(url: str, path: Path, redact: tuple[str, ...] = ()) -> None:
-    upgrade(url)
     os.environ["LLMMON_PRIVACY_KEY"] = "a key for benchmarks, long enough"
     settings = {
         "privacy": {"redact": redact},

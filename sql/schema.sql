@@ -75,6 +75,7 @@ CREATE FUNCTION audit.seal(max_events bigint) RETURNS bigint
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
+  last   bigint;
   before bigint;
   after  bigint;
   level  integer := 1;
@@ -82,11 +83,10 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtext('audit.seal')) THEN
     RETURN NULL;
   END IF;
+  last := (SELECT max(event_id) FROM (SELECT event_id FROM audit.pending ORDER BY event_id LIMIT max_events) AS round);
   before := coalesce((SELECT max(seq) + 1 FROM audit.leaf), 0);
   WITH taken AS (
-    DELETE FROM audit.pending
-     WHERE event_id IN (SELECT event_id FROM audit.pending ORDER BY event_id LIMIT max_events)
-    RETURNING event_id
+    DELETE FROM audit.pending WHERE event_id <= last RETURNING event_id
   )
   INSERT INTO audit.leaf (seq, event_id, hash)
   SELECT before - 1 + row_number() OVER (ORDER BY event_id), event_id, audit.leaf_hash(recorded_us, body)
@@ -160,6 +160,14 @@ BEGIN
   RETURN true;
 END $$;
 
+CREATE FUNCTION llmmon.bucket_of(value double precision) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (value <= (0.000001)::double precision) THEN '-32768'::integer ELSE (ceil((ln(value) / ln(((1.01)::double precision / (0.99)::double precision)))))::integer END;
+
+CREATE FUNCTION llmmon.bucket_value(bucket integer) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (bucket = '-32768'::integer) THEN (0)::double precision ELSE (((2)::double precision * power(((1.01 / 0.99))::double precision, (bucket)::double precision)) / (((1.01 / 0.99) + (1)::numeric))::double precision) END;
+
 CREATE FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -216,6 +224,112 @@ BEGIN
   END LOOP;
   RETURN partition_name;
 END $$;
+
+CREATE FUNCTION llmmon.histogram_quantiles(buckets smallint[], counts bigint[], levels double precision[]) RETURNS double precision[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ WITH cumulative AS MATERIALIZED (
+          SELECT llmmon.bucket_value((b.bucket)::integer) AS value,
+             sum(b.n) OVER (ORDER BY b.bucket) AS upto,
+             sum(b.n) OVER () AS total
+            FROM UNNEST(histogram_quantiles.buckets, histogram_quantiles.counts) b(bucket, n)
+         ), wanted AS (
+          SELECT l.place,
+             l.level,
+             (l.level * ((c.total - (1)::numeric))::double precision) AS rank
+            FROM (unnest(histogram_quantiles.levels) WITH ORDINALITY l(level, place)
+              CROSS JOIN ( SELECT max(cumulative.total) AS total
+                    FROM cumulative) c)
+         ), found AS (
+          SELECT w.place,
+             w.rank,
+             min(c.value) FILTER (WHERE ((c.upto)::double precision > floor(w.rank))) AS low,
+             min(c.value) FILTER (WHERE ((c.upto)::double precision > ceil(w.rank))) AS high
+            FROM (wanted w
+              CROSS JOIN cumulative c)
+           GROUP BY w.place, w.rank
+         )
+  SELECT array_agg((found.low + ((found.high - found.low) * (found.rank - floor(found.rank)))) ORDER BY found.place) AS array_agg
+    FROM found;
+END;
+
+CREATE TABLE llmmon.latency_sketch (
+    deployment text NOT NULL,
+    segment text NOT NULL,
+    field text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    n_requests bigint NOT NULL,
+    n_failed bigint NOT NULL,
+    n_missing bigint NOT NULL,
+    n bigint NOT NULL,
+    buckets smallint[] NOT NULL,
+    counts integer[] NOT NULL,
+    sketched_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT every_request_is_accounted_for CHECK (((n_requests = ((n_failed + n_missing) + n)) AND (LEAST(n_failed, n_missing, n) >= 0)))
+);
+
+COMMENT ON COLUMN llmmon.latency_sketch.n_failed IS 'Requests that failed; they are in no bucket.';
+
+COMMENT ON COLUMN llmmon.latency_sketch.n_missing IS 'Requests that succeeded and have no value: not logged, or not plausible (below 0).';
+
+COMMENT ON COLUMN llmmon.latency_sketch.buckets IS 'Bucket numbers, ascending; counts says how many values each holds.';
+
+CREATE FUNCTION llmmon.latency_quantiles(of_deployment text, from_at timestamp with time zone, until_at timestamp with time zone, of_segment text DEFAULT NULL::text) RETURNS TABLE(segment text, field text, p50 double precision, p90 double precision, p95 double precision, p99 double precision, n bigint, n_failed bigint, n_missing bigint, n_windows bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ WITH chosen AS (
+          SELECT s.segment,
+             s.field,
+             s.window_start,
+             s.n,
+             s.n_failed,
+             s.n_missing,
+             s.buckets,
+             s.counts
+            FROM llmmon.latency_sketch s
+           WHERE ((s.deployment = latency_quantiles.of_deployment) AND (s.window_start >= latency_quantiles.from_at) AND (s.window_start < latency_quantiles.until_at) AND ((latency_quantiles.of_segment IS NULL) OR (s.segment = latency_quantiles.of_segment)))
+         ), counted AS (
+          SELECT c_1.segment,
+             c_1.field,
+             (sum(c_1.n))::bigint AS n,
+             (sum(c_1.n_failed))::bigint AS n_failed,
+             (sum(c_1.n_missing))::bigint AS n_missing,
+             count(*) AS n_windows
+            FROM chosen c_1
+           GROUP BY c_1.segment, c_1.field
+         ), summed AS (
+          SELECT b.segment,
+             b.field,
+             b.bucket,
+             sum(b.n) AS n
+            FROM ( SELECT c_1.segment,
+                     c_1.field,
+                     unnest(c_1.buckets) AS bucket,
+                     unnest(c_1.counts) AS n
+                    FROM chosen c_1) b
+           GROUP BY b.segment, b.field, b.bucket
+         ), merged AS (
+          SELECT s.segment,
+             s.field,
+             llmmon.histogram_quantiles(array_agg(s.bucket), array_agg(s.n), '{0.5,0.9,0.95,0.99}'::double precision[]) AS q
+            FROM summed s
+           GROUP BY s.segment, s.field
+         )
+  SELECT c.segment,
+     c.field,
+     m.q[1] AS q,
+     m.q[2] AS q,
+     m.q[3] AS q,
+     m.q[4] AS q,
+     c.n,
+     c.n_failed,
+     c.n_missing,
+     c.n_windows
+    FROM (counted c
+      LEFT JOIN merged m USING (segment, field))
+   ORDER BY c.segment, c.field;
+END;
 
 CREATE TABLE audit.anchor (
     anchor_id bigint NOT NULL,
@@ -674,6 +788,165 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged attribute, each group''s rate, its ratio to the highest group''s rate and whether that is below four fifths, with n and the share of requests; requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. A flag on few requests proves little. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
 sha256 c92ea2370332b92abb192441b7e6442e335c56166e0cd24813597348dbccad78';
 
+CREATE TABLE llmmon.measurement (
+    measurement_id bigint NOT NULL,
+    deployment text NOT NULL,
+    monitor text NOT NULL,
+    segment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    value double precision,
+    low double precision,
+    high double precision,
+    n bigint NOT NULL,
+    unit text NOT NULL,
+    reason text,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reference_summary_id bigint,
+    change_id bigint NOT NULL,
+    CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
+    CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
+    CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
+    CONSTRAINT measurement_n_check CHECK ((n >= 0)),
+    CONSTRAINT measurement_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
+);
+
+COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
+
+COMMENT ON COLUMN llmmon.measurement.reference_summary_id IS 'What the window was compared with; NULL where the metric needs no reference, and for a reference window, which is compared with the others.';
+
+COMMENT ON COLUMN llmmon.measurement.change_id IS 'Grows with every version, and when a provisional one is completed in place.';
+
+CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
+ SELECT DISTINCT ON (deployment, monitor, segment, window_start) measurement_id,
+    deployment,
+    monitor,
+    segment,
+    window_start,
+    window_end,
+    version,
+    value,
+    low,
+    high,
+    n,
+    unit,
+    reason,
+    detail,
+    provenance_id,
+    measured_at,
+    reference_summary_id
+   FROM llmmon.measurement
+  ORDER BY deployment, monitor, segment, window_start, version DESC;
+
+CREATE TABLE llmmon.probe (
+    deployment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    lane text NOT NULL,
+    prompt text NOT NULL,
+    repeat smallint NOT NULL,
+    state text NOT NULL,
+    reason text,
+    answer text,
+    finish_reason text,
+    served_as text,
+    n_input_tokens integer,
+    n_output_tokens integer,
+    ttft_ms double precision,
+    latency_ms double precision,
+    first_logprobs jsonb,
+    cost_usd double precision,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT a_probe_has_an_answer_or_a_reason CHECK ((((answer IS NULL) = (reason IS NOT NULL)) AND ((answer IS NULL) = (state = 'failed'::text)))),
+    CONSTRAINT probe_cost_usd_check CHECK (((cost_usd >= (0)::double precision) AND (cost_usd < 'Infinity'::double precision))),
+    CONSTRAINT probe_lane_check CHECK ((lane = ANY (ARRAY['endpoint'::text, 'reference'::text]))),
+    CONSTRAINT probe_repeat_check CHECK ((repeat >= 0)),
+    CONSTRAINT probe_state_check CHECK ((state = ANY (ARRAY['done'::text, 'failed'::text])))
+);
+
+COMMENT ON TABLE llmmon.probe IS 'Probes sent for a window; the prompts are llmmon''s or the operator''s own, so no user''s words are in them.';
+
+COMMENT ON COLUMN llmmon.probe.prompt IS 'Name of the prompt and digest of how it was asked: its text, temperature and longest answer. Asked differently it is another prompt.';
+
+COMMENT ON COLUMN llmmon.probe.served_as IS 'Model as the endpoint named it in its answer.';
+
+COMMENT ON COLUMN llmmon.probe.first_logprobs IS 'Log-probabilities, in nats, of the likeliest first tokens; null: not asked for, or not told.';
+
+COMMENT ON COLUMN llmmon.probe.cost_usd IS 'Null: no price is configured, or the endpoint did not tell its tokens.';
+
+CREATE VIEW compliance.endpoint_identity WITH (security_invoker='true') AS
+ WITH sent AS (
+         SELECT probe.deployment,
+            probe.window_start,
+            probe.window_end,
+            count(*) FILTER (WHERE (probe.lane = 'endpoint'::text)) AS n_probes,
+            count(*) FILTER (WHERE ((probe.lane = 'endpoint'::text) AND (probe.state = 'failed'::text))) AS n_failed,
+            count(*) FILTER (WHERE (probe.lane = 'reference'::text)) AS n_reference_probes,
+            count(*) FILTER (WHERE ((probe.lane = 'reference'::text) AND (probe.state = 'failed'::text))) AS n_reference_failed,
+            string_agg(DISTINCT ((probe.lane || ': '::text) || probe.reason), '; '::text ORDER BY ((probe.lane || ': '::text) || probe.reason)) AS failure_reasons,
+            string_agg(DISTINCT probe.served_as, ', '::text ORDER BY probe.served_as) FILTER (WHERE (probe.lane = 'endpoint'::text)) AS served_as,
+            sum(probe.n_input_tokens) AS n_input_tokens,
+            sum(probe.n_output_tokens) AS n_output_tokens,
+            sum(probe.cost_usd) AS cost_usd,
+            count(*) FILTER (WHERE ((probe.state = 'done'::text) AND (probe.cost_usd IS NULL))) AS n_without_cost,
+            min(probe.asked_at) AS first_asked_at,
+            max(probe.asked_at) AS last_asked_at
+           FROM llmmon.probe
+          GROUP BY probe.deployment, probe.window_start, probe.window_end
+        ), compared AS (
+         SELECT m.deployment,
+            m.window_start,
+            p.plugin,
+            (p.parameters ->> 'against'::text) AS against,
+            m.value,
+            e.e_value
+           FROM ((llmmon.measurement_latest m
+             JOIN llmmon.provenance p USING (provenance_id))
+             LEFT JOIN llmmon.evidence e USING (deployment, monitor, segment, window_start))
+          WHERE ((p.plugin = ANY (ARRAY['probe_mmd'::text, 'probe_logprob_gap'::text])) AND ((p.parameters ->> 'lane'::text) = 'endpoint'::text) AND (m.segment = 'all'::text))
+        ), distance AS (
+         SELECT compared.deployment,
+            compared.window_start,
+            max(compared.value) FILTER (WHERE ((compared.plugin = 'probe_mmd'::text) AND (compared.against = 'endpoint'::text))) AS text_from_earlier,
+            max(compared.value) FILTER (WHERE ((compared.plugin = 'probe_mmd'::text) AND (compared.against = 'reference'::text))) AS text_from_reference,
+            max(compared.value) FILTER (WHERE ((compared.plugin = 'probe_logprob_gap'::text) AND (compared.against = 'endpoint'::text))) AS logprob_from_earlier,
+            max(compared.value) FILTER (WHERE ((compared.plugin = 'probe_logprob_gap'::text) AND (compared.against = 'reference'::text))) AS logprob_from_reference,
+            max(compared.e_value) AS largest_e_value
+           FROM compared
+          GROUP BY compared.deployment, compared.window_start
+        )
+ SELECT s.deployment,
+    s.window_start,
+    s.window_end,
+    s.n_probes,
+    s.n_failed,
+    s.n_reference_probes,
+    s.n_reference_failed,
+    s.failure_reasons,
+    s.served_as,
+    d.text_from_earlier,
+    d.text_from_reference,
+    d.logprob_from_earlier,
+    d.logprob_from_reference,
+    d.largest_e_value,
+    s.n_input_tokens,
+    s.n_output_tokens,
+    s.cost_usd,
+    s.n_without_cost,
+    s.first_asked_at,
+    s.last_asked_at
+   FROM (sent s
+     LEFT JOIN distance d USING (deployment, window_start))
+  ORDER BY s.deployment, s.window_start;
+
+COMMENT ON VIEW compliance.endpoint_identity IS 'Endpoint identity: per deployment and window, how many probes the sentinel sent to the endpoint and to the pinned reference, how many failed and of what, what the endpoint called itself, how far its answers were from its own earlier ones and from the reference''s (text in MMD^2, log-probabilities in nats), what the strongest evidence of a change is, and what it cost. Duties: AI Act Annex IV (changes through the life cycle), Art. 72 (post-market monitoring); ISO/IEC 42001 A.10.3 (suppliers).
+sha256 f9c28fd2a548abbcba3e563eac3d90faf884409bd175837ff81226a4574356b8';
+
 CREATE TABLE llmmon.ingest_batch (
     batch_id bigint NOT NULL,
     source text NOT NULL,
@@ -793,6 +1066,37 @@ CREATE VIEW compliance.erasure_proof WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.erasure_proof IS 'Erasures: per destroyed key when, by whom and why; how many stored texts it sealed, which nobody can read any more, how many of their requests still have the digest, and of their batches the root, that prove the rest; and whether the subject came back. Duties: GDPR Art. 17 (erasure), Art. 5(2) (accountability) and Art. 30; SOC 2 C1.2 and P4.3 (disposal).
 sha256 b77f4af5cb8e4994c51a9ed65c3be7bb3c2a9c62db4abfbcd0409f671e38a22c';
 
+CREATE VIEW compliance.evidence_ledger WITH (security_invoker='true') AS
+ SELECT e.deployment,
+    e.window_start,
+    e.monitor,
+    e.segment,
+    e.detector,
+    e.value,
+    e.reference_value,
+    e.effect,
+    ((p.parameters ->> 'min_effect'::text))::double precision AS min_effect,
+    e.e_value,
+    b.threshold_e,
+    b.alpha,
+    b.n_streams,
+    COALESCE((e.e_value >= b.threshold_e), false) AS is_significant,
+    e.relevant AS is_relevant,
+    e.reason AS why_no_evidence,
+    a.alert_id,
+    e.measurement_id,
+    p.parameters AS detector_parameters,
+    p.code_version,
+    b.decided_at
+   FROM (((llmmon.evidence e
+     JOIN llmmon.provenance p USING (provenance_id))
+     LEFT JOIN llmmon.alarm_budget b USING (deployment, window_start))
+     LEFT JOIN llmmon.alert a ON (((a.deployment = e.deployment) AND (a.monitor = e.monitor) AND (a.segment = e.segment) AND (a.window_start = e.window_start))))
+  ORDER BY e.deployment, e.window_start, e.monitor, e.segment;
+
+COMMENT ON VIEW compliance.evidence_ledger IS 'Evidence ledger: per window and stream, what was tested, the evidence it gave or why none, the evidence it needed, and the alert that was opened on it: who spent the alarm budget, and on what. A stream without evidence is counted in the threshold. Duties: AI Act Art. 12 (records), 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.4 and 4.2.
+sha256 505002b9d588bfd90607498aea0b2cb44bffe552bbbf057a0495b5a909443c45';
+
 CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
  SELECT b.batch_id,
     b.source,
@@ -902,6 +1206,77 @@ CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad + held; whether the bad and the held ones are all kept, whether the batch begins where the one before ended, what its gate said, who decided on it if it was held and why, and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
 sha256 bc34f440e850ed0e64502ff611f9d8e9706d380871e99b1e07436a7834294a3b';
+
+CREATE TABLE llmmon.latency_day (
+    deployment text NOT NULL,
+    segment text NOT NULL,
+    field text NOT NULL,
+    day date NOT NULL,
+    n_windows integer NOT NULL,
+    n_windows_expected integer NOT NULL,
+    n_requests bigint NOT NULL,
+    n_failed bigint NOT NULL,
+    n_missing bigint NOT NULL,
+    n bigint NOT NULL,
+    buckets smallint[] NOT NULL,
+    counts bigint[] NOT NULL,
+    rolled_up_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE llmmon.latency_day IS 'The sketches of a day merged; they outlive those of its windows.';
+
+COMMENT ON COLUMN llmmon.latency_day.n_windows IS 'Windows of the day that were measured, of n_windows_expected.';
+
+CREATE VIEW compliance.latency_by_day WITH (security_invoker='true') AS
+ SELECT d.deployment,
+    d.day,
+    d.segment,
+    d.field,
+    d.n_requests,
+    d.n_failed,
+    d.n_missing,
+    d.n,
+    q.quantiles[1] AS p50,
+    q.quantiles[2] AS p90,
+    q.quantiles[3] AS p95,
+    q.quantiles[4] AS p99,
+    (((d.n_windows || ' of '::text) || d.n_windows_expected) || ' windows'::text) AS coverage,
+    (d.n_windows = d.n_windows_expected) AS is_complete,
+    (EXISTS ( SELECT
+           FROM llmmon.latency_sketch s
+          WHERE ((s.deployment = d.deployment) AND (s.field = d.field) AND (s.segment = d.segment) AND (s.window_start >= ((d.day)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (s.window_start < (((d.day + 1))::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (s.sketched_at > d.rolled_up_at)))) AS is_stale
+   FROM (llmmon.latency_day d
+     CROSS JOIN LATERAL llmmon.histogram_quantiles(d.buckets, d.counts, '{0.5,0.9,0.95,0.99}'::double precision[]) q(quantiles))
+  ORDER BY d.deployment, d.day, d.segment, d.field;
+
+COMMENT ON VIEW compliance.latency_by_day IS 'Latency by day: per deployment, segment and field the quantiles of the requests that succeeded, within 1%, how many failed or have no value, and how much of the day was measured; is_stale until the day is rolled up again after late rows. Duties: AI Act Art. 15 (declared performance) and 72 (monitoring over the lifetime); SOC 2 A1.1 (capacity and availability).
+sha256 e9ea7b2ee16dc9175b9d65965832541c7af4005359bfdd0b313bd827d6e0c244';
+
+CREATE VIEW compliance.latency_last_week WITH (security_invoker='true') AS
+ WITH last AS (
+         SELECT latency_sketch.deployment,
+            max(latency_sketch.window_end) AS as_of
+           FROM llmmon.latency_sketch
+          GROUP BY latency_sketch.deployment
+        )
+ SELECT last.deployment,
+    last.as_of,
+    q.segment,
+    q.field,
+    q.n,
+    q.n_failed,
+    q.n_missing,
+    q.p50,
+    q.p90,
+    q.p95,
+    q.p99,
+    q.n_windows
+   FROM (last
+     CROSS JOIN LATERAL llmmon.latency_quantiles(last.deployment, (last.as_of - '7 days'::interval), last.as_of) q(segment, field, p50, p90, p95, p99, n, n_failed, n_missing, n_windows))
+  ORDER BY last.deployment, q.segment, q.field;
+
+COMMENT ON VIEW compliance.latency_last_week IS 'Latency of the last week: per deployment, segment and field the quantiles over the seven days up to its last measured window, within 1%, from the sketches of the windows. For any other stretch: SELECT * FROM llmmon.latency_quantiles(deployment, from, until). Duties: AI Act Art. 15 (declared performance) and 72 (monitoring over the lifetime); SOC 2 A1.1 (capacity and availability).
+sha256 9e63d474a3af4124c50d3c3dd551ced1e1dbaeb14f80ed30a6dab5a0742da4fc';
 
 CREATE VIEW compliance.ledger_status WITH (security_invoker='true') AS
  SELECT events.n_events,
@@ -1042,35 +1417,6 @@ UNION ALL
 COMMENT ON VIEW compliance.model_and_config_changes IS 'Model and configuration changes: which model names production logged and which revisions were replayed, from when to when; and each stretch of time under one configuration and one code version. Duties: AI Act Annex IV (changes through the life cycle), Art. 73(6) (do not alter the system before informing); SOC 2 CC8.1; ISO/IEC 42001 A.6.2.6.
 sha256 a999d3511c782913583ce482e933372e4d2690d1da395cdbe31e8f7bdb967e09';
 
-CREATE TABLE llmmon.measurement (
-    measurement_id bigint NOT NULL,
-    deployment text NOT NULL,
-    monitor text NOT NULL,
-    segment text NOT NULL,
-    window_start timestamp with time zone NOT NULL,
-    window_end timestamp with time zone NOT NULL,
-    version integer DEFAULT 1 NOT NULL,
-    value double precision,
-    low double precision,
-    high double precision,
-    n bigint NOT NULL,
-    unit text NOT NULL,
-    reason text,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    provenance_id bigint NOT NULL,
-    measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    reference_summary_id bigint,
-    CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
-    CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
-    CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
-    CONSTRAINT measurement_n_check CHECK ((n >= 0)),
-    CONSTRAINT measurement_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
-);
-
-COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
-
-COMMENT ON COLUMN llmmon.measurement.reference_summary_id IS 'What the window was compared with; NULL where the metric needs no reference, and for a reference window, which is compared with the others.';
-
 CREATE TABLE llmmon.report (
     report_id bigint NOT NULL,
     deployment text NOT NULL,
@@ -1129,6 +1475,20 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
             count(*) AS count
            FROM llmmon.measurement
         UNION ALL
+         SELECT 'latency sketches'::text,
+            false,
+            min(latency_sketch.sketched_at) AS min,
+            max(latency_sketch.sketched_at) AS max,
+            count(*) AS count
+           FROM llmmon.latency_sketch
+        UNION ALL
+         SELECT 'latency by day'::text,
+            false,
+            min(latency_day.rolled_up_at) AS min,
+            max(latency_day.rolled_up_at) AS max,
+            count(*) AS count
+           FROM llmmon.latency_day
+        UNION ALL
          SELECT 'reports'::text,
             false,
             min(report.rendered_at) AS min,
@@ -1162,7 +1522,7 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
             count(*) AS count,
             NULL::integer
            FROM (audit.trail
-             CROSS JOIN ( VALUES ('quarantined lines'::text,'n_quarantined'::text), ('held lines'::text,'n_held'::text), ('replayed responses'::text,'n_responses'::text), ('scores'::text,'n_scores'::text), ('reports'::text,'n_reports'::text)) names(record, key))
+             CROSS JOIN ( VALUES ('quarantined lines'::text,'n_quarantined'::text), ('held lines'::text,'n_held'::text), ('replayed responses'::text,'n_responses'::text), ('scores'::text,'n_scores'::text), ('latency sketches'::text,'n_sketches'::text), ('reports'::text,'n_reports'::text)) names(record, key))
           WHERE ((trail.event = 'retention.applied'::text) AND (((trail.detail ->> names.key))::bigint > 0))
           GROUP BY names.record
         )
@@ -1179,7 +1539,7 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
   ORDER BY kept.record;
 
 COMMENT ON VIEW compliance.retention_status IS 'Retention: per kind of record the oldest and newest that are kept, and the last removal with its age limit. A limit under 183 days is flagged for the kinds that the AI Act calls logs. Duties: AI Act Art. 19 and 26(6) (logs at least six months); GDPR Art. 5(1)(e) (no longer than needed); SOC 2 C1.2.
-sha256 cfd3004defc98cecfc3d3732cf26bd80eecdc7fa3d57b872697094604bf2947b';
+sha256 84ba14c1e87f2b61cb3026d2de18d33b70ab16ca548c65eb3c666f3e8eb27566';
 
 CREATE VIEW compliance.rows_passed_over WITH (security_invoker='true') AS
  SELECT ((trail.detail ->> 'batch_id'::text))::bigint AS batch_id,
@@ -1197,6 +1557,103 @@ CREATE VIEW compliance.rows_passed_over WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.rows_passed_over IS 'Rows passed over: per batch and kind, the rows of a log that are whole and record something else than a request to a model, such as an embedding or a span of a web server. They are no part of the batch''s n_in and were not looked at. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 (inputs are complete and accurate).
 sha256 91fa85ed1a76c848368914432d8e7d7b2ec2a945fb82531c41978617fee3dd39';
+
+CREATE TABLE llmmon.slo (
+    deployment text NOT NULL,
+    slo text NOT NULL,
+    objective double precision NOT NULL,
+    days integer NOT NULL,
+    segment text NOT NULL,
+    field text NOT NULL,
+    limit_ms double precision,
+    fails_count boolean NOT NULL,
+    description text NOT NULL,
+    config_digest text NOT NULL,
+    CONSTRAINT slo_days_check CHECK ((days > 0)),
+    CONSTRAINT slo_limit_ms_check CHECK ((limit_ms > (0)::double precision)),
+    CONSTRAINT slo_objective_check CHECK (((objective > (0)::double precision) AND (objective < (1)::double precision))),
+    CONSTRAINT something_breaks_it CHECK (((limit_ms IS NOT NULL) OR fails_count))
+);
+
+COMMENT ON TABLE llmmon.slo IS 'Service level objectives in force, as configured when the last window was measured.';
+
+CREATE VIEW compliance.slo_status WITH (security_invoker='true') AS
+ WITH last AS (
+         SELECT latency_sketch.deployment,
+            max(latency_sketch.window_end) AS as_of
+           FROM llmmon.latency_sketch
+          GROUP BY latency_sketch.deployment
+        ), counted AS (
+         SELECT o_1.deployment,
+            o_1.slo,
+            last.as_of,
+            s.window_end,
+            (s.window_end - s.window_start) AS length,
+                CASE
+                    WHEN (o_1.limit_ms IS NULL) THEN (0)::bigint
+                    ELSE s.n_missing
+                END AS n_unknown,
+            (
+                CASE
+                    WHEN (o_1.limit_ms IS NULL) THEN (s.n + s.n_missing)
+                    ELSE s.n
+                END +
+                CASE
+                    WHEN o_1.fails_count THEN s.n_failed
+                    ELSE (0)::bigint
+                END) AS n,
+            (
+                CASE
+                    WHEN o_1.fails_count THEN s.n_failed
+                    ELSE (0)::bigint
+                END + COALESCE(( SELECT sum(b.n) AS sum
+                   FROM UNNEST(s.buckets, s.counts) b(bucket, n)
+                  WHERE (b.bucket > llmmon.bucket_of(o_1.limit_ms))), (0)::bigint)) AS n_bad
+           FROM ((llmmon.slo o_1
+             JOIN last USING (deployment))
+             JOIN llmmon.latency_sketch s ON (((s.deployment = o_1.deployment) AND (s.field = o_1.field) AND (s.segment = o_1.segment) AND (s.window_end > (last.as_of - make_interval(hours => (24 * o_1.days)))))))
+        ), summed AS (
+         SELECT counted.deployment,
+            counted.slo,
+            counted.as_of,
+            min(counted.length) AS length,
+            count(*) AS n_windows,
+            sum(counted.n) AS n,
+            sum(counted.n_bad) AS n_bad,
+            sum(counted.n_unknown) AS n_unknown,
+            (sum(counted.n_bad) FILTER (WHERE (counted.window_end > (counted.as_of - '01:00:00'::interval))) / NULLIF(sum(counted.n) FILTER (WHERE (counted.window_end > (counted.as_of - '01:00:00'::interval))), (0)::numeric)) AS bad_1h,
+            (sum(counted.n_bad) FILTER (WHERE (counted.window_end > (counted.as_of - '06:00:00'::interval))) / NULLIF(sum(counted.n) FILTER (WHERE (counted.window_end > (counted.as_of - '06:00:00'::interval))), (0)::numeric)) AS bad_6h,
+            (sum(counted.n_bad) FILTER (WHERE (counted.window_end > (counted.as_of - '24:00:00'::interval))) / NULLIF(sum(counted.n) FILTER (WHERE (counted.window_end > (counted.as_of - '24:00:00'::interval))), (0)::numeric)) AS bad_24h,
+            (sum(counted.n_bad) FILTER (WHERE (counted.window_end > (counted.as_of - '72:00:00'::interval))) / NULLIF(sum(counted.n) FILTER (WHERE (counted.window_end > (counted.as_of - '72:00:00'::interval))), (0)::numeric)) AS bad_72h
+           FROM counted
+          GROUP BY counted.deployment, counted.slo, counted.as_of
+        )
+ SELECT o.deployment,
+    o.slo,
+    o.objective,
+    o.days,
+    o.segment,
+    o.field,
+    o.limit_ms,
+    o.fails_count,
+    t.as_of,
+    t.n,
+    t.n_bad,
+    t.n_unknown,
+    round(((((1)::double precision - o.objective) * (t.n)::double precision))::numeric, 2) AS budget,
+    round((((t.n_bad)::double precision / NULLIF((((1)::double precision - o.objective) * (t.n)::double precision), (0)::double precision)))::numeric, 4) AS spent,
+    round((((t.bad_1h)::double precision / ((1)::double precision - o.objective)))::numeric, 2) AS burn_rate_1h,
+    round((((t.bad_6h)::double precision / ((1)::double precision - o.objective)))::numeric, 2) AS burn_rate_6h,
+    round((((t.bad_24h)::double precision / ((1)::double precision - o.objective)))::numeric, 2) AS burn_rate_24h,
+    round((((t.bad_72h)::double precision / ((1)::double precision - o.objective)))::numeric, 2) AS burn_rate_72h,
+    (((COALESCE(t.n_windows, (0)::bigint) || ' of '::text) || COALESCE((round((((o.days * 86400))::numeric / EXTRACT(epoch FROM t.length))))::text, '?'::text)) || ' windows'::text) AS coverage,
+    o.description
+   FROM (llmmon.slo o
+     LEFT JOIN summed t USING (deployment, slo))
+  ORDER BY o.deployment, o.slo;
+
+COMMENT ON VIEW compliance.slo_status IS 'Service level objectives: how many requests may break each within its days, how many did, and how fast the last 1, 6, 24 and 72 hours spend that budget (burn rate 1 spends it exactly in time; the SRE Workbook acts on 14.4 over 1 h, 6 over 6 h, 1 over 72 h). A request counts as too slow when its sketch bucket lies above the limit''s, so from at most 2% above it. Requests that succeeded without a logged latency are neither good nor bad. It only informs: alarms are raised within the alarm budget alone. Duties: AI Act Art. 15 (declared performance) and 72; SOC 2 A1.1 (availability commitments).
+sha256 19e07ca5ffd30c92930c555cc7b44154bd733c3109bc25e814ed9101751fd0b7';
 
 CREATE VIEW compliance.traffic_accounted_for WITH (security_invoker='true') AS
  WITH retired AS (
@@ -1292,11 +1749,14 @@ CREATE TABLE llmmon.window_stage (
     reason text,
     n_requests bigint NOT NULL,
     finished_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    change_id bigint NOT NULL,
     CONSTRAINT window_stage_stage_check CHECK ((stage = ANY (ARRAY['ingest'::text, 'sample'::text, 'replay'::text, 'score'::text, 'measure'::text, 'detect'::text]))),
     CONSTRAINT window_stage_state_check CHECK ((state = ANY (ARRAY['done'::text, 'failed'::text, 'expired'::text, 'dirty'::text])))
 );
 
 COMMENT ON TABLE llmmon.window_stage IS 'Which windows each stage has finished; dirty: rows came late, to be done again.';
+
+COMMENT ON COLUMN llmmon.window_stage.change_id IS 'Grows whenever the stage finishes or gives up the window.';
 
 CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoker='true') AS
  WITH known AS (
@@ -1316,6 +1776,7 @@ CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoke
             COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'expired'::text)), (0)::numeric) AS n_expired,
             COALESCE(sum(coverage.n) FILTER (WHERE (coverage.state = 'pending'::text)), (0)::numeric) AS n_pending,
             sum(coverage.n) AS n_counted,
+            max(coverage.probability) FILTER (WHERE (coverage.state = 'sampled_out'::text)) AS sampling_probability,
             string_agg(DISTINCT NULLIF(coverage.reason, ''::text), '; '::text) AS reasons
            FROM llmmon.coverage
           GROUP BY coverage.deployment, coverage.window_start, coverage.stage
@@ -1334,15 +1795,16 @@ CREATE VIEW compliance.what_ran_and_what_was_not_looked_at WITH (security_invoke
     ((COALESCE(done.n_requests, known.n_known))::numeric - COALESCE(counted.n_counted, (0)::numeric)) AS n_unaccounted,
     ((done.state IS NOT NULL) AND ((done.n_requests)::numeric = COALESCE(counted.n_counted, (0)::numeric))) AS closes,
     COALESCE(done.reason, counted.reasons) AS reason,
-    done.finished_at
+    done.finished_at,
+    counted.sampling_probability
    FROM (((known
      CROSS JOIN ( VALUES (1,'ingest'::text), (2,'sample'::text), (3,'replay'::text), (4,'score'::text), (5,'measure'::text), (6,'detect'::text)) stages("position", stage))
      LEFT JOIN llmmon.window_stage done ON (((done.deployment = known.deployment) AND (done.window_start = known.window_start) AND (done.stage = stages.stage))))
      LEFT JOIN counted ON (((counted.deployment = known.deployment) AND (counted.window_start = known.window_start) AND (counted.stage = stages.stage))))
   ORDER BY known.deployment, known.window_start, stages."position";
 
-COMMENT ON VIEW compliance.what_ran_and_what_was_not_looked_at IS 'What ran and what was not looked at: per window and stage, how many requests were done, sampled out, failed, given up or left, and whether that adds up. Duties: AI Act Art. 12 (traceability), 26(5) (monitoring by deployers), 72 (post-market monitoring); ISO/IEC 42001 9.1; NIST AI RMF MEASURE 2.4.
-sha256 691a2ed987f8290d117a912f6ac6b4bf82668836217de6c1b69c59809525c260';
+COMMENT ON VIEW compliance.what_ran_and_what_was_not_looked_at IS 'What ran and what was not looked at: per window and stage, how many requests were done, sampled out (and with which probability each was drawn), failed, given up or left, and whether that adds up. Duties: AI Act Art. 12 (traceability), 26(5) (monitoring by deployers), 72 (post-market monitoring); ISO/IEC 42001 9.1; NIST AI RMF MEASURE 2.4.
+sha256 bd90fd2a8f09cc3e95699217d26a966340e4915571453304fe45e2562823bc13';
 
 CREATE VIEW compliance.who_did_what WITH (security_invoker='true') AS
  SELECT event_id,
@@ -1421,6 +1883,19 @@ CREATE TABLE llmmon.deployment_settings (
 
 COMMENT ON TABLE llmmon.deployment_settings IS 'What llmmon.toml said of a deployment''s windows, scorers, monitors and budget, under the digest that provenance names; neither sources, backends nor channels.';
 
+CREATE TABLE llmmon.detection (
+    deployment text NOT NULL,
+    first_start timestamp with time zone NOT NULL,
+    judged_until timestamp with time zone NOT NULL,
+    measurement_change_id bigint NOT NULL,
+    stage_change_id bigint NOT NULL,
+    rules jsonb NOT NULL
+);
+
+COMMENT ON TABLE llmmon.detection IS 'How far a deployment is judged, which changes of its past were seen, and by which rules.';
+
+COMMENT ON COLUMN llmmon.detection.rules IS 'Window length, alpha, and per monitor the digest of its detector, parameters, smallest effect and code version.';
+
 ALTER TABLE llmmon.ingest_batch ALTER COLUMN batch_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.ingest_batch_batch_id_seq
     START WITH 1
@@ -1430,26 +1905,14 @@ ALTER TABLE llmmon.ingest_batch ALTER COLUMN batch_id ADD GENERATED ALWAYS AS ID
     CACHE 1
 );
 
-CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
- SELECT DISTINCT ON (deployment, monitor, segment, window_start) measurement_id,
-    deployment,
-    monitor,
-    segment,
-    window_start,
-    window_end,
-    version,
-    value,
-    low,
-    high,
-    n,
-    unit,
-    reason,
-    detail,
-    provenance_id,
-    measured_at,
-    reference_summary_id
-   FROM llmmon.measurement
-  ORDER BY deployment, monitor, segment, window_start, version DESC;
+ALTER TABLE llmmon.measurement ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.measurement_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 ALTER TABLE llmmon.measurement ALTER COLUMN measurement_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.measurement_measurement_id_seq
@@ -1615,10 +2078,17 @@ CREATE TABLE llmmon.stream_state (
     e_value double precision,
     reason text,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    first_window_start timestamp with time zone,
+    restarts timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    memory json DEFAULT '[]'::json NOT NULL,
     CONSTRAINT stream_state_state_check CHECK ((state = ANY (ARRAY['learning'::text, 'watching'::text, 'alarmed'::text])))
 );
 
 COMMENT ON COLUMN llmmon.stream_state.window_start IS 'Last window that the detector has seen.';
+
+COMMENT ON COLUMN llmmon.stream_state.restarts IS 'Windows after which the stream learns anew, because its alert was resolved.';
+
+COMMENT ON COLUMN llmmon.stream_state.memory IS 'Where the stream stood after a few windows, newest last: what its detector remembers (json, not jsonb, keeps numbers to the bit).';
 
 ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.subject_erasure_erasure_id_seq
@@ -1631,6 +2101,15 @@ ALTER TABLE llmmon.subject_erasure ALTER COLUMN erasure_id ADD GENERATED ALWAYS 
 
 ALTER TABLE llmmon.subject_key ALTER COLUMN key_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.subject_key_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.window_stage ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.window_stage_change_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1699,6 +2178,9 @@ ALTER TABLE ONLY llmmon.delivery
 ALTER TABLE ONLY llmmon.deployment_settings
     ADD CONSTRAINT deployment_settings_pkey PRIMARY KEY (config_digest, deployment);
 
+ALTER TABLE ONLY llmmon.detection
+    ADD CONSTRAINT detection_pkey PRIMARY KEY (deployment);
+
 ALTER TABLE ONLY llmmon.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (deployment, monitor, segment, window_start);
 
@@ -1707,6 +2189,12 @@ ALTER TABLE ONLY llmmon.held_row
 
 ALTER TABLE ONLY llmmon.ingest_batch
     ADD CONSTRAINT ingest_batch_pkey PRIMARY KEY (batch_id);
+
+ALTER TABLE ONLY llmmon.latency_day
+    ADD CONSTRAINT latency_day_pkey PRIMARY KEY (deployment, field, segment, day);
+
+ALTER TABLE ONLY llmmon.latency_sketch
+    ADD CONSTRAINT latency_sketch_pkey PRIMARY KEY (deployment, field, segment, window_start);
 
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT measurement_pkey PRIMARY KEY (measurement_id);
@@ -1731,6 +2219,9 @@ ALTER TABLE ONLY llmmon.reference_summary
 
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT one_version_per_stream_and_window UNIQUE (deployment, monitor, segment, window_start, version);
+
+ALTER TABLE ONLY llmmon.probe
+    ADD CONSTRAINT probe_pkey PRIMARY KEY (deployment, window_start, lane, prompt, repeat);
 
 ALTER TABLE ONLY llmmon.provenance
     ADD CONSTRAINT provenance_digest_key UNIQUE (digest);
@@ -1768,6 +2259,9 @@ ALTER TABLE ONLY llmmon.sample
 ALTER TABLE ONLY llmmon.score
     ADD CONSTRAINT score_pkey PRIMARY KEY (score_id);
 
+ALTER TABLE ONLY llmmon.slo
+    ADD CONSTRAINT slo_pkey PRIMARY KEY (deployment, slo);
+
 ALTER TABLE ONLY llmmon.source_cursor
     ADD CONSTRAINT source_cursor_pkey PRIMARY KEY (source);
 
@@ -1793,9 +2287,15 @@ CREATE UNIQUE INDEX a_source_has_one_unresolved_alert ON llmmon.alert USING btre
 
 CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
 
+CREATE INDEX evidence_by_window ON llmmon.evidence USING btree (deployment, window_start);
+
 CREATE INDEX explanation_by_alert ON llmmon.alert_explanation USING btree (alert_id, explanation_id);
 
 CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
+
+CREATE INDEX measurement_by_change ON llmmon.measurement USING btree (deployment, change_id);
+
+CREATE INDEX measurement_by_window ON llmmon.measurement USING btree (deployment, window_start);
 
 CREATE INDEX quarantine_by_batch ON llmmon.quarantine USING btree (batch_id);
 
@@ -1808,6 +2308,10 @@ CREATE INDEX response_by_deployment_and_window ON llmmon.response USING btree (d
 CREATE INDEX score_by_deployment_and_window ON llmmon.score USING btree (deployment, window_start);
 
 CREATE INDEX subject_erasure_by_subject ON llmmon.subject_erasure USING btree (user_ref);
+
+CREATE INDEX window_measured_by_change ON llmmon.window_stage USING btree (deployment, change_id) WHERE (stage = 'measure'::text);
+
+CREATE INDEX window_not_measured ON llmmon.window_stage USING btree (deployment, window_start) WHERE ((stage = 'measure'::text) AND (state <> ALL (ARRAY['done'::text, 'expired'::text])));
 
 CREATE TRIGGER append_only_rows BEFORE DELETE OR UPDATE ON audit.anchor FOR EACH ROW EXECUTE FUNCTION audit.refuse_change();
 
@@ -1889,6 +2393,9 @@ ALTER TABLE ONLY llmmon.measurement
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT measurement_reference_summary_id_fkey FOREIGN KEY (reference_summary_id) REFERENCES llmmon.reference_summary(reference_summary_id);
 
+ALTER TABLE ONLY llmmon.probe
+    ADD CONSTRAINT probe_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
 ALTER TABLE ONLY llmmon.quarantine
     ADD CONSTRAINT quarantine_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES llmmon.ingest_batch(batch_id);
 
@@ -1959,6 +2466,14 @@ REVOKE ALL ON FUNCTION compliance.drop_views_except(view_names text[]) FROM PUBL
 
 REVOKE ALL ON FUNCTION compliance.replace_view(view_name text, definition text, purpose text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION llmmon.bucket_of(value double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.bucket_of(value double precision) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.bucket_of(value double precision) TO llmmon_analyst;
+
+REVOKE ALL ON FUNCTION llmmon.bucket_value(bucket integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_analyst;
+
 REVOKE ALL ON FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION llmmon.drop_day_partition(day date) FROM PUBLIC;
@@ -1966,6 +2481,17 @@ GRANT ALL ON FUNCTION llmmon.drop_day_partition(day date) TO llmmon_writer;
 
 REVOKE ALL ON FUNCTION llmmon.ensure_day_partition(day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION llmmon.ensure_day_partition(day date) TO llmmon_writer;
+
+REVOKE ALL ON FUNCTION llmmon.histogram_quantiles(buckets smallint[], counts bigint[], levels double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.histogram_quantiles(buckets smallint[], counts bigint[], levels double precision[]) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.histogram_quantiles(buckets smallint[], counts bigint[], levels double precision[]) TO llmmon_analyst;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.latency_sketch TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.latency_sketch TO llmmon_analyst;
+
+REVOKE ALL ON FUNCTION llmmon.latency_quantiles(of_deployment text, from_at timestamp with time zone, until_at timestamp with time zone, of_segment text) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.latency_quantiles(of_deployment text, from_at timestamp with time zone, until_at timestamp with time zone, of_segment text) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.latency_quantiles(of_deployment text, from_at timestamp with time zone, until_at timestamp with time zone, of_segment text) TO llmmon_analyst;
 
 GRANT SELECT ON TABLE audit.anchor TO llmmon_auditor;
 GRANT SELECT ON TABLE audit.anchor TO llmmon_writer;
@@ -2007,7 +2533,7 @@ GRANT SELECT ON TABLE llmmon.alarm_budget TO llmmon_analyst;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.alert TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.alert TO llmmon_analyst;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.evidence TO llmmon_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.evidence TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.evidence TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.alarm_budget_ledger TO llmmon_auditor;
@@ -2132,6 +2658,51 @@ GRANT SELECT(key_id) ON TABLE llmmon.score TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_writer;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.measurement TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;
+
+GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.probe TO llmmon_writer;
+
+GRANT SELECT(deployment) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(window_start) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(window_end) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(lane) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(prompt) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(repeat) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(state) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(reason) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(finish_reason) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(served_as) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(n_input_tokens) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(n_output_tokens) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(ttft_ms) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(latency_ms) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(cost_usd) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(provenance_id) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT(asked_at) ON TABLE llmmon.probe TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.endpoint_identity TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.endpoint_identity TO llmmon_writer;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.ingest_batch TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.ingest_batch TO llmmon_analyst;
 
@@ -2161,6 +2732,9 @@ GRANT SELECT(created_at) ON TABLE llmmon.subject_key TO llmmon_auditor;
 
 GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_writer;
+
+GRANT SELECT ON TABLE compliance.evidence_ledger TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.evidence_ledger TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_writer;
@@ -2214,6 +2788,15 @@ GRANT UPDATE(user_ref) ON TABLE llmmon.quarantine TO llmmon_writer;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.latency_day TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.latency_day TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.latency_by_day TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.latency_by_day TO llmmon_writer;
+
+GRANT SELECT ON TABLE compliance.latency_last_week TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.latency_last_week TO llmmon_writer;
+
 GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_writer;
 
@@ -2265,9 +2848,6 @@ GRANT SELECT(response_characters) ON TABLE llmmon.response TO llmmon_analyst;
 GRANT SELECT ON TABLE compliance.model_and_config_changes TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.model_and_config_changes TO llmmon_writer;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.measurement TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.report TO llmmon_writer;
 
 GRANT SELECT(report_id) ON TABLE llmmon.report TO llmmon_analyst;
@@ -2287,6 +2867,12 @@ GRANT SELECT ON TABLE compliance.retention_status TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_writer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.slo TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.slo TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.slo_status TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.slo_status TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_writer;
@@ -2309,10 +2895,10 @@ GRANT SELECT ON TABLE llmmon.delivery_attempt TO llmmon_analyst;
 GRANT SELECT,INSERT ON TABLE llmmon.deployment_settings TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.deployment_settings TO llmmon_analyst;
 
-GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.detection TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.detection TO llmmon_analyst;
 
-GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
+GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
 
 GRANT SELECT,INSERT ON TABLE llmmon.reference_summary TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.reference_summary TO llmmon_analyst;
@@ -2342,7 +2928,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_cursor TO llmmon_writer;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.source_hour TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.source_hour TO llmmon_analyst;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.stream_state TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.stream_state TO llmmon_analyst;
 
 GRANT SELECT ON TABLE public.llmmon_alembic_version TO llmmon_writer;

@@ -30,7 +30,9 @@ _REQUESTS: dict[str, Any] = {
     "ttft_ms": np.nan,
     "latency_ms": np.nan,
     "cost_usd": np.nan,
+    "queue_ms": np.nan,
     "feedback": np.nan,
+    "cluster": None,
 }
 _REPLAYS: dict[str, Any] = {
     "lane": "reference",
@@ -59,17 +61,32 @@ _SCORES: dict[str, Any] = {
 }
 
 
+_PROBES: dict[str, Any] = {
+    "window_start": START,
+    "lane": "endpoint",
+    "prompt": "door@1",
+    "repeat": 0,
+    "text": "he went in.",
+    "reason": None,
+    "ttft_ms": np.nan,
+    "latency_ms": np.nan,
+    "n_output_tokens": np.nan,
+    "first_logprobs": None,
+}
+
+
 def make_window(
     n: int = 0,
     *,
     first_key: int = 0,
     scores: Sequence[Mapping[str, Any]] = (),
     responses: Sequence[Mapping[str, Any]] = (),
+    probes: Sequence[Mapping[str, Any]] = (),
     **columns: Any,
 ) -> WindowData:
     """Return a window of `n` requests; a column is given as one value or as `n` of them.
 
-    A score or response is given as the fields that matter, ``request_key`` among them.
+    A score or response is given as the fields that matter, ``request_key`` among them; so is a probe, without it.
     """
     keys = np.arange(first_key, first_key + n)
     table: dict[str, Any] = {"request_key": keys, "occurred_at": [START + timedelta(seconds=int(i)) for i in range(n)]}
@@ -78,13 +95,16 @@ def make_window(
         numeric = isinstance(_REQUESTS.get(name), float)
         table[name] = pandas.Series(values, dtype=float if numeric else object)
     requests = pandas.DataFrame(table)
-    context = requests[["request_key", "occurred_at", *(name for name in requests if name.startswith("group."))]]
+    context = requests[
+        ["request_key", "occurred_at", "cluster", *(name for name in requests if name.startswith("group."))]
+    ]
     return WindowData(
         windows=(Window(start=START, end=START + timedelta(hours=1)),),
         segment=Segment(),
         requests=requests,
         scores=_rows(_SCORES, scores).merge(context, on="request_key"),
         responses=_rows(_REPLAYS, responses),
+        probes=_rows(_PROBES, probes).drop(columns="request_key"),
     )
 
 

@@ -59,6 +59,7 @@ class Completion:
     ttft_ms: float | None = None
     latency_ms: float = 0.0
     token_logprobs: list[float] = field(default_factory=list)
+    first_logprobs: dict[str, float] | None = None
     ended: bool = False
 
 
@@ -144,6 +145,11 @@ def _add(completion: Completion, event: str, started: float) -> None:
                 completion.pieces.append(str(text))
             completion.finish_reason = choice.get("finish_reason") or completion.finish_reason
             told = (choice.get("logprobs") or {}).get("content") or ()
+            if told and completion.first_logprobs is None:
+                likeliest = told[0].get("top_logprobs") or ()
+                completion.first_logprobs = {
+                    str(token["token"]): min(0.0, float(token["logprob"])) for token in likeliest
+                } or None
             completion.token_logprobs += [min(0.0, float(token["logprob"])) for token in told]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise AttemptFailed("malformed_stream", f"{type(error).__name__} in an event") from error

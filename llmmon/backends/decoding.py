@@ -24,11 +24,14 @@ class Generated:
     ----------
     mean_logprob : float or None
         Mean log-probability of the tokens, in nats; None for an empty answer.
+    first_logprobs : tuple of (int, float)
+        The likeliest first tokens with their log-probabilities, as many as were asked for.
     """
 
     tokens: tuple[int, ...]
     ended: bool
     mean_logprob: float | None
+    first_logprobs: tuple[tuple[int, float], ...] = ()
 
 
 def in_batches(
@@ -66,9 +69,17 @@ def generate(
     *,
     temperatures: Sequence[float],
     seeds: Sequence[int],
-    max_new_tokens: int,
+    max_new_tokens: Sequence[int],
+    n_first: int = 0,
 ) -> list[Generated]:
     """Continue every prompt: the likeliest token at temperature 0, else one drawn with the row's own seed.
+
+    Parameters
+    ----------
+    max_new_tokens : sequence of int
+        Longest answer of each row.
+    n_first : int
+        How many of the likeliest first tokens are told with their log-probabilities.
 
     Raises
     ------
@@ -78,9 +89,9 @@ def generate(
     import transformers
 
     tokens, mask = _left_padded(loaded, prompts)
-    chooser = _TokenChooser(temperatures, seeds, max_new_tokens)
+    chooser = _TokenChooser(temperatures, seeds, max(max_new_tokens), n_first)
     settings = transformers.GenerationConfig(
-        max_new_tokens=max_new_tokens,
+        max_new_tokens=max(max_new_tokens),
         do_sample=False,
         pad_token_id=loaded.pad,
         eos_token_id=sorted(loaded.eos) or None,
@@ -95,7 +106,10 @@ def generate(
     )
     answers = output[:, tokens.shape[1] :].tolist()
     logprobs = chooser.logprobs()
-    return [_cut(answer, logprobs[row], loaded.eos) for row, answer in enumerate(answers)]
+    return [
+        _cut(answer[:limit], logprobs[row], chooser.first[row], loaded.eos)
+        for row, (answer, limit) in enumerate(zip(answers, max_new_tokens, strict=True))
+    ]
 
 
 def mean_logprobs(loaded: LoadedModel, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[float]:
@@ -141,10 +155,12 @@ class _TokenChooser:
     the draw is the same in any batch.
     """
 
-    def __init__(self, temperatures: Sequence[float], seeds: Sequence[int], n_steps: int) -> None:
+    def __init__(self, temperatures: Sequence[float], seeds: Sequence[int], n_steps: int, n_first: int) -> None:
         import numpy as np
         import torch
 
+        self.first: list[tuple[tuple[int, float], ...]] = [() for _ in seeds]
+        self._n_first = n_first
         self._kept: list[Tensor] = []
         self._drawn = [row for row, temperature in enumerate(temperatures) if temperature > 0]
         self._temperatures = torch.tensor([temperatures[row] for row in self._drawn])[:, None]
@@ -155,6 +171,10 @@ class _TokenChooser:
         import torch
 
         logprobs = torch.log_softmax(scores.float(), dim=-1)
+        if self._n_first and not self._kept:
+            likeliest = logprobs.topk(self._n_first, dim=-1)
+            pairs = zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
+            self.first = [tuple(zip(tokens, values, strict=True)) for tokens, values in pairs]
         chosen = logprobs.argmax(dim=-1)
         if self._drawn:
             rows = torch.tensor(self._drawn, device=scores.device)
@@ -173,10 +193,12 @@ class _TokenChooser:
         return kept
 
 
-def _cut(answer: list[int], logprobs: list[float], eos: frozenset[int]) -> Generated:
+def _cut(
+    answer: list[int], logprobs: list[float], first: tuple[tuple[int, float], ...], eos: frozenset[int]
+) -> Generated:
     end = next((place for place, token in enumerate(answer) if token in eos), len(answer))
     mean = min(0.0, sum(logprobs[:end]) / end) if end else None
-    return Generated(tokens=tuple(answer[:end]), ended=end < len(answer), mean_logprob=mean)
+    return Generated(tokens=tuple(answer[:end]), ended=end < len(answer), mean_logprob=mean, first_logprobs=first)
 
 
 def _left_padded(loaded: LoadedModel, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

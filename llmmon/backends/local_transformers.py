@@ -33,6 +33,7 @@ class _Prompt:
     item: ReplayItem
     tokens: tuple[int, ...]
     logged: tuple[int, ...]
+    max_new_tokens: int
 
 
 @backends.register("transformers")
@@ -55,7 +56,7 @@ class Transformers:
     dtype : str
         ``float32``, ``bfloat16``, ``float16``, or ``auto``: as stored on a GPU, float32 on a CPU.
     max_new_tokens : int
-        Longest answer.
+        Longest answer, unless a probe asks for another.
     token_budget : int
         Tokens in one batch: rows times the longest prompt and its answer, padding included.
     temperature : float
@@ -131,7 +132,7 @@ class Transformers:
         n_done = n_tokens = 0
         batches = in_batches(
             prompts,
-            lambda prompt: len(prompt.tokens) + self.max_new_tokens,
+            lambda prompt: len(prompt.tokens) + prompt.max_new_tokens,
             self.token_budget,
             lambda batch: self._timed(loaded, batch),
         )
@@ -157,6 +158,7 @@ class Transformers:
                     latency_ms=elapsed_ms,
                     mean_logprob=answer.mean_logprob,
                     logged_mean_logprob=mean,
+                    first_logprobs=self._first(loaded, prompt.item, answer),
                     detail=detail,
                 )
             n_done += len(batch)
@@ -172,11 +174,12 @@ class Transformers:
         except TemplateError as error:
             return self._failed(item, "prompt_refused", told=str(error)[:200])
         room = loaded.context - len(tokens) if loaded.context is not None else None
-        if not tokens or (room is not None and room < self.max_new_tokens):
+        max_new_tokens = int(item.change.get("max_tokens", self.max_new_tokens))
+        if not tokens or (room is not None and room < max_new_tokens):
             reason = "prompt_too_long" if tokens else "prompt_empty"
             return self._failed(item, reason, n_input_tokens=len(tokens), context=loaded.context)
         logged = loaded.text_tokens(item.logged_response) if item.logged_response else []
-        return _Prompt(item=item, tokens=tuple(tokens), logged=tuple(logged))
+        return _Prompt(item=item, tokens=tuple(tokens), logged=tuple(logged), max_new_tokens=max_new_tokens)
 
     def _timed(self, loaded: LoadedModel, batch: Sequence[_Prompt]) -> list[tuple[Generated, float]]:
         started = time.perf_counter()
@@ -185,10 +188,17 @@ class Transformers:
             [prompt.tokens for prompt in batch],
             temperatures=[float(prompt.item.change.get("temperature", self.temperature)) for prompt in batch],
             seeds=[prompt.item.seed for prompt in batch],
-            max_new_tokens=self.max_new_tokens,
+            max_new_tokens=[prompt.max_new_tokens for prompt in batch],
+            n_first=max(int(prompt.item.change.get("logprobs", 0)) for prompt in batch),
         )
         elapsed_ms = (time.perf_counter() - started) * 1000
         return [(answer, elapsed_ms) for answer in answers]
+
+    @staticmethod
+    def _first(loaded: LoadedModel, item: ReplayItem, answer: Generated) -> dict[str, float] | None:
+        likeliest = answer.first_logprobs[: int(item.change.get("logprobs", 0))]
+        # from the least likely on: where two tokens are parts of letters and look the same, the likelier one stays
+        return {loaded.tokenizer.decode([token]): min(0.0, value) for token, value in reversed(likeliest)} or None
 
     def _logged(self, loaded: LoadedModel, batch: Sequence[_Prompt]) -> dict[int, tuple[float | None, int]]:
         """Return, by place in the batch, each logged response's mean log-probability and the tokens it is over."""

@@ -55,7 +55,7 @@ class OpenAICompatible:
     connection : str or None
         Airflow connection whose password is the API key; None sends no key.
     max_tokens : int
-        Longest answer.
+        Longest answer, unless a probe asks for another.
     temperature : float
         0 takes the likeliest token. A variant such as ``repeat`` may ask for another.
     concurrency : int
@@ -175,6 +175,7 @@ class OpenAICompatible:
             ttft_ms=completion.ttft_ms,
             latency_ms=completion.latency_ms,
             mean_logprob=sum(logprobs) / len(logprobs) if logprobs else None,
+            first_logprobs=completion.first_logprobs,
             detail={"latency_of": "request", "n_attempts": n_attempts},
         )
 
@@ -222,12 +223,15 @@ class OpenAICompatible:
         payload: dict[str, Any] = {
             "model": self.model,
             "messages": chat_turns(item),
-            "max_tokens": self.max_tokens,
+            "max_tokens": int(item.change.get("max_tokens", self.max_tokens)),
             "temperature": float(item.change.get("temperature", self.temperature)),
             "seed": item.seed % 2**31,
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+        n_told = int(item.change.get("logprobs", 0))
+        if n_told:
+            return {**payload, "logprobs": True, "top_logprobs": n_told}
         return {**payload, "logprobs": True} if self.logprobs else payload
 
     def _failed(self, item: ReplayItem, reason: str, told: str, run: _Run) -> Response:

@@ -11,8 +11,11 @@ from llmmon.config.records import (
     MonitorConfig,
     NamesConfig,
     PluginConfig,
+    PriceConfig,
     PrivacyConfig,
     ScorerConfig,
+    SentinelConfig,
+    SloConfig,
     SourceConfig,
 )
 
@@ -26,8 +29,11 @@ __all__ = [
     "MonitorConfig",
     "NamesConfig",
     "PluginConfig",
+    "PriceConfig",
     "PrivacyConfig",
     "ScorerConfig",
+    "SentinelConfig",
+    "SloConfig",
     "SourceConfig",
     "load_anchorer_config",
     "load_config",

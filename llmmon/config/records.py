@@ -105,11 +105,52 @@ class MonitorConfig(Record):
 
     metric: PluginConfig
     segments: tuple[str, ...] = ()
-    detector: PluginConfig = PluginConfig(type="reference_change")
+    detector: PluginConfig | None = None
     min_effect: float = Field(ge=0)
     severity: Severity = "warning"
     channels: tuple[Name, ...] | None = None
     description: str = ""
+
+
+class SloConfig(Record):
+    """A service level objective: the share of requests that must not fail, or must not take longer than a limit."""
+
+    objective: float = Field(gt=0, lt=1)
+    days: int = Field(28, ge=1, le=366)
+    segment: str = Field("all", pattern=r"^(all|[a-z_.]+=.+)$")
+    field: Literal["latency_ms", "ttft_ms", "tpot_ms", "queue_ms"] = "latency_ms"
+    limit_ms: float | None = Field(None, gt=0)
+    fails_count: bool = True
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _check_breakable(self) -> Self:
+        if self.limit_ms is None and not self.fails_count:
+            raise ValueError("nothing breaks this objective; give limit_ms, or fails_count = true")
+        return self
+
+
+class PriceConfig(Record):
+    """What a million tokens cost, in US dollars."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+
+class SentinelConfig(Record):
+    """A few fixed prompts, sent to an endpoint and to the pinned reference, that tell a changed endpoint from noise."""
+
+    backend: Name
+    reference: Name | None = None
+    prompts: str | None = None
+    samples: int = Field(4, ge=2)
+    temperature: float = Field(1.0, ge=0, le=2)
+    max_tokens: int = Field(16, ge=1)
+    logprobs: int = Field(5, ge=0, le=20)
+    every_hours: float | None = Field(None, gt=0)
+    max_late_hours: float = Field(24, gt=0)
+    usd_per_million_tokens: PriceConfig | None = None
+    reference_usd_per_million_tokens: PriceConfig | None = None
 
 
 class DeploymentConfig(Record):
@@ -124,6 +165,8 @@ class DeploymentConfig(Record):
     lanes: Mapping[Name, LaneConfig] = {}
     scorers: Mapping[Name, ScorerConfig] = {}
     monitors: Mapping[Name, MonitorConfig] = {}
+    slos: Mapping[Name, SloConfig] = {}
+    sentinel: SentinelConfig | None = None
     alpha: float | None = Field(None, gt=0, lt=1)
 
     def is_active(self, window: Window) -> bool:
@@ -139,6 +182,7 @@ class RetentionConfig(Record):
     request_log_days: int = Field(365, ge=1)
     quarantine_days: int = Field(365, ge=1)
     report_days: int = Field(90, ge=1)
+    sketch_days: int = Field(365, ge=1)
 
 
 class NamesConfig(Record):
@@ -187,6 +231,8 @@ class Config(Record):
         for name, deployment in self.deployments.items():
             here = f"deployments.{name}"
             must_exist(f"{here}.source", deployment.source, self.sources)
+            if deployment.sentinel is not None:
+                self._check_sentinel(f"{here}.sentinel", deployment.sentinel)
             for lane_name, lane in deployment.lanes.items():
                 must_exist(f"{here}.lanes.{lane_name}.backend", lane.backend, self.backends)
             for scorer_name, scorer in deployment.scorers.items():
@@ -199,6 +245,16 @@ class Config(Record):
                 for channel in monitor.channels or ():
                     must_exist(f"{where}.channels", channel, self.channels)
         return self
+
+    def _check_sentinel(self, where: str, sentinel: SentinelConfig) -> None:
+        must_exist(f"{where}.backend", sentinel.backend, self.backends)
+        if sentinel.reference is not None:
+            must_exist(f"{where}.reference", sentinel.reference, self.backends)
+        if sentinel.every_hours is not None and sentinel.every_hours % self.window_hours:
+            raise ValueError(
+                f"{where}.every_hours: expected a multiple of window_hours ({self.window_hours:g}), "
+                f"got {sentinel.every_hours:g}"
+            )
 
 
 def must_exist(where: str, name: str, known: Any) -> None:

@@ -2,6 +2,9 @@
 
 Run as ``python -m llmmon.demo.serve_model --port N``. ``transformers serve`` wants the ``openai`` package;
 this needs only what is installed anyway. One request is answered at a time. In production use vLLM or its like.
+
+``--model`` and ``--system-prompt`` serve something else under the same name, as a provider might; the sentinel is shown
+with them. Log-probabilities come with the last event of a stream, not piece by piece.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import uvicorn
@@ -41,6 +46,16 @@ class ChatRequest(BaseModel):
     temperature: float = Field(default=1.0, ge=0, le=2)
     top_p: float = Field(default=1.0, gt=0, le=1)
     seed: int = 0
+    logprobs: bool = False
+    top_logprobs: int = Field(default=0, ge=0, le=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Tokens of an answer, the end token included, and the log-probabilities told with it, by OpenAI's names."""
+
+    tokens: list[int]
+    logprobs: list[dict[str, Any]] | None
 
 
 class Generation:
@@ -63,8 +78,8 @@ class Generation:
         self.n_prompt = len(prompt)
         self.streamer: Any = TextIteratorStreamer(loaded.tokenizer, skip_prompt=True, skip_special_tokens=True)
 
-    def run(self) -> list[int]:
-        """Generate; return the tokens of the answer, the end token included."""
+    def run(self) -> Answer:
+        """Generate the answer."""
         import torch
 
         chat = self._chat
@@ -80,23 +95,43 @@ class Generation:
                     eos_token_id=sorted(self._loaded.eos),
                     pad_token_id=self._loaded.pad,
                     streamer=self.streamer,
+                    return_dict_in_generate=True,
+                    output_logits=chat.logprobs,
                     **(sampling if chat.temperature > 0 else {"do_sample": False}),
                 )
-            return [int(token) for token in output[0, self.n_prompt :]]
+            answer = [int(token) for token in output.sequences[0, self.n_prompt :]]
+            told = [self._told(token, step[0]) for token, step in zip(answer, output.logits or (), strict=False)]
+            return Answer(answer, told if chat.logprobs else None)
         finally:
             # Whoever reads the pieces must not wait for ever when generating failed; the future tells why.
             self.streamer.end()
 
+    def _told(self, token: int, logits: Any) -> dict[str, Any]:
+        """Return one token with its log-probability and those of the likeliest, before temperature and top_p."""
+        logprobs = logits.float().log_softmax(-1)
+        likeliest = logprobs.topk(self._chat.top_logprobs)
 
-def build_app() -> FastAPI:
-    """Load the demo model and return the application that serves it.
+        def entry(token: int, logprob: float) -> dict[str, Any]:
+            return {"token": self._loaded.tokenizer.decode([token]), "logprob": logprob}
+
+        pairs = zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
+        return {**entry(token, float(logprobs[token])), "top_logprobs": [entry(*pair) for pair in pairs]}
+
+
+def build_app(folder: str, system_prompt: str = "") -> FastAPI:
+    """Load the model in `folder` and return the application that serves it as the demo model.
+
+    Parameters
+    ----------
+    system_prompt : str
+        Put before every conversation, unless it is empty.
 
     Raises
     ------
     ModelNotFoundError
-        When the demo model is not there.
+        When the model is not there.
     """
-    folder = str(model_folder())
+    before = [{"role": "system", "content": system_prompt}] if system_prompt else []
     loaded = load(folder, None, "cpu", "float32")
     fingerprint = weights_revision(folder)
     worker = ThreadPoolExecutor(max_workers=1)  # one model, one thread; the queue is the executor's
@@ -114,7 +149,7 @@ def build_app() -> FastAPI:
     def complete(chat: ChatRequest) -> Response:
         if chat.model != MODEL_NAME:
             return _refusal(404, f"No model {chat.model!r} here; expected {MODEL_NAME!r}.", "model_not_found")
-        prompt = loaded.prompt_tokens([turn.model_dump() for turn in chat.messages])
+        prompt = loaded.prompt_tokens([*before, *(turn.model_dump() for turn in chat.messages)])
         if loaded.context is not None and len(prompt) + chat.max_tokens > loaded.context:
             told = (
                 f"{len(prompt)} prompt tokens and max_tokens {chat.max_tokens} exceed the context of {loaded.context}."
@@ -127,41 +162,42 @@ def build_app() -> FastAPI:
             "system_fingerprint": fingerprint,
         }
         generation = Generation(loaded, chat, prompt)
-        tokens = worker.submit(generation.run)
+        answer = worker.submit(generation.run)
         if chat.stream:
-            return StreamingResponse(_events(head, generation, tokens, loaded), media_type="text/event-stream")
+            return StreamingResponse(_events(head, generation, answer, loaded), media_type="text/event-stream")
         message = {"role": "assistant", "content": "".join(generation.streamer)}
-        choice = {"index": 0, "message": message, "finish_reason": _finish_reason(tokens.result(), loaded)}
-        usage = _usage(len(prompt), tokens.result())
+        choice = {"index": 0, "message": message, **_ending(answer.result(), loaded)}
+        usage = _usage(len(prompt), answer.result())
         return JSONResponse({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
 
     return app
 
 
-def _events(
-    head: dict[str, Any], generation: Generation, tokens: Future[list[int]], loaded: LoadedModel
-) -> Iterator[str]:
+def _events(head: dict[str, Any], generation: Generation, answer: Future[Answer], loaded: LoadedModel) -> Iterator[str]:
     """Yield server-sent events: the role, each piece as it is made, then why it ended and the usage."""
 
-    def event(delta: dict[str, str], finish_reason: str | None = None, **more: Any) -> str:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    def event(delta: dict[str, str], ending: dict[str, Any] | None = None, **more: Any) -> str:
+        choice = {"index": 0, "delta": delta, "finish_reason": None, **(ending or {})}
         return f"data: {json.dumps({**head, 'object': 'chat.completion.chunk', 'choices': [choice], **more})}\n\n"
 
     yield event({"role": "assistant", "content": ""})
     for piece in generation.streamer:
         if piece:
             yield event({"content": piece})
-    answer = tokens.result()
-    yield event({}, _finish_reason(answer, loaded), usage=_usage(generation.n_prompt, answer))
+    made = answer.result()
+    yield event({}, _ending(made, loaded), usage=_usage(generation.n_prompt, made))
     yield "data: [DONE]\n\n"
 
 
-def _finish_reason(answer: list[int], loaded: LoadedModel) -> str:
-    return "stop" if answer and answer[-1] in loaded.eos else "length"
+def _ending(answer: Answer, loaded: LoadedModel) -> dict[str, Any]:
+    ended = bool(answer.tokens) and answer.tokens[-1] in loaded.eos
+    told = {} if answer.logprobs is None else {"logprobs": {"content": answer.logprobs}}
+    return {"finish_reason": "stop" if ended else "length", **told}
 
 
-def _usage(n_prompt: int, answer: list[int]) -> dict[str, int]:
-    return {"prompt_tokens": n_prompt, "completion_tokens": len(answer), "total_tokens": n_prompt + len(answer)}
+def _usage(n_prompt: int, answer: Answer) -> dict[str, int]:
+    n = len(answer.tokens)
+    return {"prompt_tokens": n_prompt, "completion_tokens": n, "total_tokens": n_prompt + n}
 
 
 def _refusal(status: int, message: str, code: str) -> JSONResponse:
@@ -172,8 +208,11 @@ def main() -> None:
     """Serve until stopped by a signal."""
     parser = argparse.ArgumentParser(prog="python -m llmmon.demo.serve_model", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help=f"TCP port on {HOST}")
-    port: int = parser.parse_args().port
-    uvicorn.run(build_app(), host=HOST, port=port, log_level="warning")
+    parser.add_argument("--model", type=Path, default=model_folder(), metavar="DIR", help="another model to serve")
+    parser.add_argument("--system-prompt", default="", metavar="TEXT", help="put before every conversation")
+    arguments = parser.parse_args()
+    app = build_app(str(arguments.model), arguments.system_prompt)
+    uvicorn.run(app, host=HOST, port=arguments.port, log_level="warning")
 
 
 if __name__ == "__main__":

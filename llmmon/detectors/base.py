@@ -25,6 +25,19 @@ class Detector(Protocol):
         """Return the state of a stream without windows."""
         ...
 
+    def restart(self, state: State) -> State:
+        """Return the state with which a stream goes on after a person resolved its alert.
+
+        The level may have changed for good: it is learnt anew. Rhythm and variation that were learnt may stay, where
+        the detector can keep them; a detector that cannot returns ``begin()``.
+
+        Parameters
+        ----------
+        state : mapping
+            As the last step before left it.
+        """
+        ...
+
     def step(
         self, state: State, measurement: Measurement, *, min_effect: float, direction: Direction
     ) -> tuple[State, Evidence]:

@@ -17,8 +17,12 @@ from llmmon.model import Direction, Evidence, Measurement
 Z_95 = 1.959963984540054
 EFFECT_VARIANCES: Final = np.array([1.0, 16.0, 256.0, 4096.0])
 """Prior variances of a shift, in units of the variance between windows: shifts of about 1, 4, 16 and 64 deviations."""
-
-Floats = NDArray[np.float64]
+NEWEST: Final = 64
+"""Tested windows that all remain possible starts; of older ones 8 remain of each doubling of the age."""
+FIRST: Final = 8
+"""Tested windows that always remain possible starts: together they have 8/9 of the prior weight."""
+LIKELIEST: Final = 4
+"""Starts that remain because the evidence rests on them now."""
 
 
 @detectors.register("reference_change")
@@ -53,6 +57,11 @@ class ReferenceChange:
     :math:`\bar v_1/n_1 + \bar v_2/n_2`, with v the squared standard errors. That lowers t and so only lowers the
     evidence, and keeps a small window from looking surprising because it is noisy.
 
+    Of all s the first 8 and the newest 64 are kept, of those between 8 per doubling of their age, and always the
+    likeliest 4, so that a step costs little and the state stays small however long the stream is. Leaving out terms,
+    which are never negative, only lowers :math:`M_t`: it stays below the martingale, whichever terms they are, and the
+    bound holds.
+
     Assumed: a level and a variance that are stable while nothing changes. Hour of day, day of week, trends and
     dependence between windows are not modelled here; a detector that models them is another plug-in of this kind.
 
@@ -75,7 +84,12 @@ class ReferenceChange:
 
     def begin(self) -> State:
         """Return no window."""
-        return {"windows": [], "values": [], "variances": []}
+        return {"n": 0, "level": 0.0, "total": 0.0, "squares": 0.0, "variance": 0.0, "reference": 0.0, "starts": []}
+
+    def restart(self, state: State) -> State:
+        """Return no window: level and variation are learnt from the same windows, so both are learnt anew."""
+        del state
+        return self.begin()
 
     def step(
         self, state: State, measurement: Measurement, *, min_effect: float, direction: Direction
@@ -87,27 +101,47 @@ class ReferenceChange:
         if value is None:
             reason = f"no value: {measurement.estimate.reason}"
             return state, Evidence(**common, e_value=None, relevant=False, reason=reason)
-        state = {
-            "windows": [*state["windows"], measurement.window.key],
-            "values": [*state["values"], value],
-            "variances": [*state["variances"], squared_error(measurement)],
-        }
-        k = len(state["values"])
-        if k <= self.burn_in:
-            reason = f"learning: reference window {k} of {self.burn_in}"
+        state = self._add(state, value, measurement)
+        if state["n"] <= self.burn_in:
+            reason = f"learning: reference window {state['n']} of {self.burn_in}"
             return state, Evidence(**common, e_value=None, relevant=False, reason=reason)
-        values, variances = (np.array(state[name], dtype=np.float64) for name in ("values", "variances"))
-        reference = float(np.mean(values[: self.burn_in]))
-        log_e, start = _log_evidence(values, variances, self.burn_in)
-        effect = value - reference
+        log_terms = _log_terms(state, self.burn_in)
+        likeliest = np.argsort(-log_terms, kind="stable")[:LIKELIEST].tolist()
+        n_tested = state["n"] - self.burn_in
+        log_e = float(np.logaddexp(np.logaddexp.reduce(log_terms), -math.log(n_tested + 1)))
+        likeliest_start = state["starts"][likeliest[0]][1]
+        kept = [
+            start
+            for place, start in enumerate(state["starts"])
+            if place in likeliest or _is_kept(start[0] - self.burn_in + 1, n_tested)
+        ]
+        state = {**state, "starts": kept}
+        effect = value - state["reference"]
         return state, Evidence(
             **common,
             e_value=bounded(log_e),
             relevant=abs(effect) >= min_effect and counts(self.sides, effect, direction),
-            reference_value=reference,
+            reference_value=state["reference"],
             effect=effect,
-            detail={"n_reference_windows": self.burn_in, "likeliest_start": state["windows"][start]},
+            detail={"n_reference_windows": self.burn_in, "likeliest_start": likeliest_start},
         )
+
+    def _add(self, state: State, value: float, measurement: Measurement) -> State:
+        """Return the state with one more window; one that is tested becomes a possible first changed window."""
+        n = state["n"]
+        level = state["level"] if n else value  # the statistic does not depend on the level; without it sums cancel
+        x = value - level
+        is_tested = n >= self.burn_in
+        start = [n, measurement.window.key, state["total"], state["variance"]]
+        return {
+            "n": n + 1,
+            "level": level,
+            "total": state["total"] + x,
+            "squares": state["squares"] + x * x,
+            "variance": state["variance"] + squared_error(measurement),
+            "reference": state["reference"] if is_tested else level + (state["total"] + x) / (n + 1),
+            "starts": [*state["starts"], start] if is_tested else [],
+        }
 
 
 def check_sides(sides: str, direction: Direction) -> None:
@@ -130,21 +164,24 @@ def squared_error(measurement: Measurement) -> float:
     return 0.0 if low is None or high is None else ((high - low) / (2 * Z_95)) ** 2
 
 
-def _log_evidence(values: Floats, variances: Floats, burn_in: int) -> tuple[float, int]:
-    """Return the log e-value after the last of `values`, and the index of the likeliest first changed window."""
-    n = len(values)
-    x = values - values[0]  # the statistic does not depend on the level; without it the sums of squares cancel
-    total, squares = np.cumsum(x), np.cumsum(x * x)
-    variance_sums = np.cumsum(variances)
-    n1 = np.arange(burn_in, n, dtype=np.float64)
+def _is_kept(tested: int, n_tested: int) -> bool:
+    """Return whether the `tested`-th tested window remains a possible start: the first, the newest, few between."""
+    doublings = ((n_tested - tested) // NEWEST).bit_length()
+    return doublings == 0 or tested <= FIRST or tested % (2 ** (doublings + 2)) == 0
+
+
+def _log_terms(state: State, burn_in: int) -> NDArray[np.float64]:
+    """Return the logarithms of the terms of the evidence after the last window, one per possible start."""
+    n = state["n"]
+    counts, _, totals, variances = zip(*state["starts"], strict=True)
+    n1, total, variance = (np.array(column, dtype=np.float64) for column in (counts, totals, variances))
     n2 = n - n1
-    last = n1.astype(np.int64) - 1
-    mean1, mean2 = total[last] / n1, (total[-1] - total[last]) / n2
+    mean1, mean2 = total / n1, (state["total"] - total) / n2
     nu = n - 2
     n_delta = n1 * n2 / n
     between = n_delta * (mean2 - mean1) ** 2
-    within = np.maximum(squares[-1] - n1 * mean1**2 - n2 * mean2**2, 0.0)
-    floor = variance_sums[last] / n1**2 + (variance_sums[-1] - variance_sums[last]) / n2**2
+    within = np.maximum(state["squares"] - n1 * mean1**2 - n2 * mean2**2, 0.0)
+    floor = variance / n1**2 + (state["variance"] - variance) / n2**2
     within = np.maximum(within, nu * n_delta * floor)
     shrink = 1 + n_delta[:, None] * EFFECT_VARIANCES
     with np.errstate(divide="ignore", invalid="ignore"):  # 0/0: no shift and no variation is no evidence
@@ -152,8 +189,6 @@ def _log_evidence(values: Floats, variances: Floats, burn_in: int) -> tuple[floa
     ratio = np.where((within + between)[:, None] > 0, ratio, 0.0)
     log_factor = (nu + 1) / 2 * ratio - np.log(shrink) / 2
     tested = n1 - burn_in + 1
-    log_terms = (
-        np.logaddexp.reduce(log_factor, axis=1) - math.log(len(EFFECT_VARIANCES)) - np.log(tested * (tested + 1))
-    )
-    log_e = float(np.logaddexp(np.logaddexp.reduce(log_terms), -math.log(n - burn_in + 1)))
-    return log_e, burn_in + int(np.argmax(log_terms))
+    mixed = np.logaddexp.reduce(log_factor, axis=1) - math.log(len(EFFECT_VARIANCES))
+    terms: NDArray[np.float64] = mixed - np.log(tested * (tested + 1))
+    return terms

@@ -80,9 +80,9 @@ class Rhythm:
             weekdays = _drawn_together(daily, np.eye(7)[weekday_of(hours[first])])
             weekdays -= weekdays.mean(axis=1, keepdims=True)
             rest = rest - weekdays[:, weekday_of(hours)]
-        excess, n = _cell_means(np.maximum(rest**2 - variances, 0.0), cells)
-        overall = np.maximum(np.nanmean(rest**2 - variances, axis=1, keepdims=True), 0.0)
-        variance = (n * np.nan_to_num(excess) + _PRIOR_ROWS * overall) / (n + _PRIOR_ROWS)
+        excess, n = _cell_means(rest**2 - variances, cells)
+        overall = np.nanmean(rest**2 - variances, axis=1, keepdims=True)
+        variance = np.maximum((n * np.nan_to_num(excess) + _PRIOR_ROWS * overall) / (n + _PRIOR_ROWS), 0.0)
         return cls(expected=expected, variance=variance, n=n, weekdays=weekdays)
 
     def at(self, hours: Floats) -> tuple[Floats, Floats, Floats]:

@@ -57,6 +57,11 @@ class SloThreshold:
         """Return no evidence: no window has been seen."""
         return {"n_windows": 0, "log_a": None}
 
+    def restart(self, state: State) -> State:
+        """Return no evidence: the promise is the same, and what spoke against it was dealt with."""
+        del state
+        return self.begin()
+
     def step(
         self, state: State, measurement: Measurement, *, min_effect: float, direction: Direction
     ) -> tuple[State, Evidence]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
 
 from llmmon.model import Direction, Estimate, Segment, Window
 from llmmon.registry import Registry
@@ -28,14 +32,19 @@ class WindowData:
     requests : pandas.DataFrame
         One row per logged request: ``request_key, occurred_at, model, model_version, route, tenant, language, status,
         error_type, prompt, response_text, reference_answer, n_input_tokens, n_output_tokens, ttft_ms, latency_ms,
-        cost_usd, feedback``, and one column ``group.<name>`` per group attribute.
+        queue_ms, cost_usd, feedback, cluster``, and one column ``group.<name>`` per group attribute. ``cluster`` is the
+        pseudonymous user, else the conversation, None where neither is logged: rows that share it resemble each other.
     scores : pandas.DataFrame
         One row per score: ``request_key, occurred_at, lane, variant, repeat, scorer, value, label, reason, weight,
-        change`` and the ``group.<name>`` columns. ``weight`` is 1 / inclusion probability; ``lane`` is ``logged`` for
-        the response production gave; ``change`` is the dict that says what the variant changed.
+        change, cluster`` and the ``group.<name>`` columns. ``weight`` is 1 / inclusion probability;
+        ``lane`` is ``logged`` for the response production gave; ``change`` is the dict that says what the variant
+        changed.
     responses : pandas.DataFrame
         One row per replayed response: ``request_key, lane, variant, repeat, text, reason, ttft_ms, latency_ms,
         n_output_tokens, mean_logprob, logged_mean_logprob, weight, change``.
+    probes : pandas.DataFrame
+        One row per probe that the sentinel sent: ``window_start, lane, prompt, repeat, text, reason, ttft_ms,
+        latency_ms, n_output_tokens, first_logprobs``, a dict or None. Empty in a segment: probes are no requests.
     """
 
     windows: tuple[Window, ...]
@@ -43,6 +52,12 @@ class WindowData:
     requests: pandas.DataFrame
     scores: pandas.DataFrame
     responses: pandas.DataFrame
+    probes: pandas.DataFrame
+
+    @cached_property
+    def is_answered(self) -> npt.NDArray[np.bool_]:
+        """Which requests did not fail; asked by every metric over a numeric column, so compared once."""
+        return np.asarray(self.requests["status"] == "ok", dtype=bool)
 
 
 class Metric(Protocol):

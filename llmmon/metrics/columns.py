@@ -15,9 +15,10 @@ from llmmon.model import LOGGED
 if TYPE_CHECKING:
     import pandas
 
-LATENCIES: Final = ("latency_ms", "ttft_ms", "tpot_ms")
+Objects = npt.NDArray[np.object_]
+LATENCIES: Final = ("latency_ms", "ttft_ms", "tpot_ms", "queue_ms")
 NUMBERS: Final = (*LATENCIES, "n_input_tokens", "n_output_tokens", "cost_usd", "feedback")
-CATEGORIES: Final = ("model", "model_version", "route", "tenant", "language", "status", "error_type")
+CATEGORIES: Final = ("model", "model_version", "route", "tenant", "language", "status", "error_type", "finish_reason")
 TEXTS: Final = ("response_text", "prompt")
 AS_LOGGED: Final = "as_logged"
 _LONGEST_NAME: Final = 200
@@ -40,21 +41,41 @@ def numbers(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, F
     lane : str
         ``logged`` for what production measured, else the plain replays of that lane.
     """
+    _, values, weights, keep = _column(data, field, lane)
+    return (values, weights) if keep.all() else (values[keep], weights[keep])
+
+
+def rows_of(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, Floats, Objects | None]:
+    """Return the same values and weights, and whose each is: of logged requests only, replays were drawn one by one."""
+    frame, values, weights, keep = _column(data, field, lane)
+    clusters = frame["cluster"].to_numpy(dtype=object)[keep] if lane == LOGGED else None
+    return values[keep], weights[keep], clusters
+
+
+def _column(data: WindowData, field: str, lane: str) -> tuple[pandas.DataFrame, Floats, Floats, npt.NDArray[np.bool_]]:
     if lane == LOGGED:
-        frame = data.requests[data.requests["status"] == "ok"]
-        weights = np.ones(len(frame))
+        frame, keep = data.requests, data.is_answered
+        weights = np.broadcast_to(1.0, len(frame))
     else:
         replays = data.responses
         frame = replays[(replays["lane"] == lane) & (replays["variant"] == AS_LOGGED) & replays["reason"].isna()]
-        weights = frame["weight"].to_numpy(dtype=float)
-    if field == "tpot_ms":
-        tokens = frame["n_output_tokens"].to_numpy(dtype=float)
-        spent = frame["latency_ms"].to_numpy(dtype=float) - frame["ttft_ms"].to_numpy(dtype=float)
-        values = np.divide(spent, tokens - 1, out=np.full(len(frame), np.nan), where=tokens > 1)
-    else:
-        values = frame[field].to_numpy(dtype=float)
-    keep = np.isfinite(values)
-    return values[keep], weights[keep]
+        keep, weights = np.ones(len(frame), dtype=bool), frame["weight"].to_numpy(dtype=float)
+    values = _values(frame, field)
+    return frame, values, weights, keep & np.isfinite(values)
+
+
+def number_rows(data: WindowData, fields: Sequence[str]) -> Floats:
+    """Return several numeric columns side by side, of the answered requests that have every one of them."""
+    rows = np.column_stack([_values(data.requests, field) for field in fields])
+    return np.asarray(rows[data.is_answered & np.isfinite(rows).all(axis=1)])
+
+
+def _values(frame: pandas.DataFrame, field: str) -> Floats:
+    if field != "tpot_ms":
+        return np.asarray(frame[field], dtype=float)
+    tokens = frame["n_output_tokens"].to_numpy(dtype=float)
+    spent = frame["latency_ms"].to_numpy(dtype=float) - frame["ttft_ms"].to_numpy(dtype=float)
+    return np.asarray(np.divide(spent, tokens - 1, out=np.full(len(frame), np.nan), where=tokens > 1))
 
 
 def categories(data: WindowData, field: str) -> tuple[list[str], npt.NDArray[np.int64]]:
@@ -69,12 +90,12 @@ def categories(data: WindowData, field: str) -> tuple[list[str], npt.NDArray[np.
 
 
 def scored(data: WindowData, scorer: str, lane: str, variant: str = AS_LOGGED) -> pandas.DataFrame:
-    """Return one row per request that has a score: its mean over repeats as ``value``, ``weight`` and the groups."""
+    """Return one row per request that has a score: its mean over repeats as ``value``, and what the request adds."""
     rows = data.scores
     chosen = rows[
         (rows["scorer"] == scorer) & (rows["lane"] == lane) & (rows["variant"] == variant) & rows["value"].notna()
     ]
-    how = {name: "first" for name in chosen.columns if name == "weight" or name.startswith("group.")}
+    how = {name: "first" for name in chosen.columns if name in {"weight", "cluster"} or name.startswith("group.")}
     return chosen.groupby("request_key", as_index=False, sort=True).agg({"value": "mean", **how})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from llmmon.model.json import Json
@@ -46,7 +47,8 @@ class ReplayItem:
     variant, repeat
         How the input was derived and which copy this is (0 for the first).
     change : mapping
-        What the variant changed, by which rule; empty for ``as_logged``.
+        What the variant changed, by which rule; empty for ``as_logged``. ``temperature``, ``max_tokens`` and
+        ``logprobs`` (how many likeliest first tokens are told) stand for the backend's own.
     logged_response : str or None
         Scored by teacher forcing where the backend can.
     """
@@ -76,6 +78,8 @@ class Response:
         The same for the logged response under this model, by teacher forcing.
     ttft_ms, latency_ms : float or None
         Measured on the client; in a batch, of the whole batch and so marked in `detail`.
+    first_logprobs : mapping or None
+        Log-probabilities, in nats, of the likeliest first tokens; None where they were not asked for or not told.
     """
 
     item: ReplayItem
@@ -91,6 +95,7 @@ class Response:
     latency_ms: float | None = None
     mean_logprob: float | None = None
     logged_mean_logprob: float | None = None
+    first_logprobs: Mapping[str, float] | None = None
     detail: Json = field(default_factory=dict)
 
     def __post_init__(self) -> None:

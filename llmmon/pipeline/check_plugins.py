@@ -6,7 +6,8 @@ from llmmon.backends.base import backends
 from llmmon.channels.base import channels
 from llmmon.config import Config
 from llmmon.metrics.base import metrics
-from llmmon.pipeline.detect import detector_of
+from llmmon.pipeline.probe_prompts import load_prompts
+from llmmon.pipeline.watches import detector_of
 from llmmon.scorers.base import scorers
 from llmmon.sources.base import sources
 from llmmon.variants.base import variants
@@ -30,6 +31,8 @@ def check_plugins(config: Config) -> None:
         channel.create(channels, where=f"channels.{name}")
     for name, deployment in config.deployments.items():
         here = f"deployments.{name}"
+        if deployment.sentinel is not None:
+            load_prompts(deployment.sentinel, where=f"{here}.sentinel")
         for lane_name, lane in deployment.lanes.items():
             for variant in lane.variants:
                 variant.create(variants, where=f"{here}.lanes.{lane_name}.variants")
@@ -38,4 +41,4 @@ def check_plugins(config: Config) -> None:
         for monitor_name, monitor in deployment.monitors.items():
             where = f"{here}.monitors.{monitor_name}"
             monitor.metric.create(metrics, where=f"{where}.metric")
-            detector_of(deployment, monitor, where=where)
+            detector_of(deployment, monitor, length=config.window_length, where=where)

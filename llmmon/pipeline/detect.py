@@ -1,8 +1,14 @@
 """Detect: advance every stream of a deployment over the finished windows, spend the error budget, open alerts.
 
-Everything is computed again from the first window on, as a pure function of the latest measurements and of which
-alerts people resolved. So the final tables do not depend on the order in which windows finished, on how often this
-ran, or on who ran it at the same time.
+What is written is a pure function of the latest measurements, of which windows were given up, of which alerts people
+resolved, and of the rules: as if everything were judged again from the first window on. So the final tables do not
+depend on the order in which windows finished, on how often this ran, or on who ran it at the same time. To have that
+without judging everything again, `advance_streams` reads only what is new or changed, and the budget's line of a window
+is decided again only where what it depends on changed: the evidence of the streams at that window, how many streams had
+a window by then, alpha.
+
+Windows are judged as far as none before them is missing. While a window that was judged has to be measured again,
+nothing is judged.
 """
 
 from __future__ import annotations
@@ -10,38 +16,39 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
-import llmmon
 from llmmon.audit.event import body
-from llmmon.config import Config, DeploymentConfig, MonitorConfig
-from llmmon.detectors.base import Detector, detectors, fold
-from llmmon.detectors.e_benjamini_hochberg import reject
-from llmmon.model import Direction, Evidence, Measurement, Provenance, Window
-from llmmon.pipeline.monitors import unit_and_direction
-from llmmon.pipeline.open_alert import Alarm, number_of, open_alert
-from llmmon.registry import parameters_of
+from llmmon.config import Config
+from llmmon.pipeline.advance_streams import Advanced, advance_streams
+from llmmon.pipeline.judge import Spending, n_known_by, spend
+from llmmon.pipeline.open_alert import Alarm, open_alert
+from llmmon.pipeline.watches import Watch, watches_of
 from llmmon.store import alert as alerts
 from llmmon.store import audit
 from llmmon.store.coverage import StageCount, close_stage, lock_accounts
 from llmmon.store.database import Database
-from llmmon.store.evidence import (
+from llmmon.store.detection import (
     FinishedWindow,
-    StreamEvidence,
-    frontier,
-    keep_budget,
-    keep_evidence,
-    keep_stream_state,
+    FirstWindow,
+    Mark,
+    finished_windows,
+    first_window,
+    forget_streams,
+    keep_mark,
+    keep_streams,
+    mark_of,
 )
-from llmmon.store.measurement import latest_measurements
-from llmmon.store.provenance import remember
+from llmmon.store.evidence import evidence_of_windows, keep_budget
+from llmmon.store.measurement import measurement_of
 
 log = logging.getLogger(__name__)
+_WINDOWS_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,39 +60,16 @@ class DetectResult:
     n_windows, n_new_windows : int
         Finished windows without a gap, and how many of them were accounted for now.
     n_streams, n_changed : int
-        Streams judged, and rows of evidence that are new or different.
+        Streams known, and rows of evidence that are new, different or gone.
     n_alerts : int
         Alerts opened now.
     """
 
-    n_windows: int
-    n_new_windows: int
-    n_streams: int
-    n_changed: int
-    n_alerts: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Watch:
-    """A monitor, ready to judge its streams."""
-
-    name: str
-    settings: MonitorConfig
-    detector: Detector
-    direction: Direction
-    provenance_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Point:
-    """One window of one stream."""
-
-    measurement: Measurement
-    evidence: Evidence
-    episode: int
-
-
-Streams = dict[tuple[str, str], list[_Point]]
+    n_windows: int = 0
+    n_new_windows: int = 0
+    n_streams: int = 0
+    n_changed: int = 0
+    n_alerts: int = 0
 
 
 def detect(database: Database, config: Config, deployment: str) -> DetectResult:
@@ -106,63 +90,13 @@ def detect(database: Database, config: Config, deployment: str) -> DetectResult:
         When a detector refuses its parameters.
     """
     started = time.monotonic()
-    settings = config.deployments[deployment]
+    active_from = config.deployments[deployment].active_from
     with database.transaction() as connection:
         # one detection at a time, and no row comes late between reading measurements and closing the account
         lock_accounts(connection, [deployment], shared=False)
-        windows = frontier(
-            connection,
-            deployment,
-            length=config.window_length,
-            active_from=settings.active_from,
-            active_until=settings.active_until,
-        )
-        watches = {watch.name: watch for watch in _watches(connection, config, deployment)}
-        decided = alerts.episodes(connection, deployment)
-        streams = _streams(latest_measurements(connection, deployment), windows, watches, decided)
-        evidence = [
-            StreamEvidence(
-                monitor=monitor,
-                segment=segment,
-                detector=watches[monitor].settings.detector.type,
-                evidence=point.evidence,
-                measurement_id=number_of(point.measurement),
-                provenance_id=watches[monitor].provenance_id,
-            )
-            for (monitor, segment), points in streams.items()
-            for point in points
-        ]
-        n_changed = keep_evidence(connection, deployment, evidence)
-        alarmed = set(decided.dedupe_keys)
-        n_alerts = 0
-        for finished, here, n_known in _by_window(windows, streams):
-            spending, rejected = _spend(connection, config, deployment, finished.window, here, n_known)
-            for key in rejected:
-                point = here[key]
-                dedupe_key = alerts.episode_key(deployment, *key, point.episode)
-                if point.evidence.relevant and dedupe_key not in alarmed:
-                    alarmed.add(dedupe_key)
-                    watch = watches[key[0]]
-                    alarm = Alarm(dedupe_key, point.measurement, point.evidence, watch.settings, watch.provenance_id)
-                    open_alert(connection, config, alarm, spending)
-                    n_alerts += 1
-        for key, points in streams.items():
-            state = _state(points, alerts.episode_key(deployment, *key, points[-1].episode) in alarmed)
-            keep_stream_state(connection, deployment, *key, state=state, last=points[-1].evidence)
-        new = [finished for finished in windows if not finished.is_closed]
-        for finished in new:
-            _close(connection, deployment, finished)
-        result = DetectResult(
-            n_windows=len(windows),
-            n_new_windows=len(new),
-            n_streams=len(streams),
-            n_changed=n_changed,
-            n_alerts=n_alerts,
-        )
-        if new or n_changed or n_alerts:
-            detail = {**asdict(result), "until": windows[-1].window.key if windows else None}
-            fact = body("streams.judged", f"deployment {deployment}", detail, config_digest=config.digest)
-            audit.append(connection, fact)
+        watches = watches_of(connection, config, deployment)
+        first = first_window(connection, deployment, length=config.window_length, active_from=active_from)
+        result = DetectResult() if first is None else _detect(connection, config, deployment, watches, first)
     log.info(
         "%s: %d streams over %d windows (%d new), %d rows of evidence changed, %d alerts, in %.1f s",
         deployment,
@@ -176,103 +110,138 @@ def detect(database: Database, config: Config, deployment: str) -> DetectResult:
     return result
 
 
-def detector_of(settings: DeploymentConfig, monitor: MonitorConfig, *, where: str) -> Detector:
-    """Build a monitor's detector; one that learns first does so over the deployment's reference windows."""
-    name, parameters = monitor.detector.type, dict(monitor.detector.parameters)
-    if name in detectors.names():  # a name that is none is told by create, with its place
-        cls: Any = detectors.get(name)
-        if "burn_in" in {field.name for field in dataclasses.fields(cls)}:
-            parameters.setdefault("burn_in", settings.reference_windows)
-    return detectors.create(name, parameters, where=f"{where}.detector")
-
-
-def _watches(connection: Connection, config: Config, deployment: str) -> list[_Watch]:
-    settings = config.deployments[deployment]
-    found = []
-    for name, monitor in settings.monitors.items():
-        where = f"deployments.{deployment}.monitors.{name}"
-        detector = detector_of(settings, monitor, where=where)
-        _, direction = unit_and_direction(settings, monitor, where=where)
-        provenance = Provenance(
-            kind="detectors",
-            plugin=monitor.detector.type,
-            parameters={**parameters_of(detector), "min_effect": monitor.min_effect, "direction": direction},
-            code_version=llmmon.__version__,
-            config_digest=config.digest,
+def _detect(
+    connection: Connection, config: Config, deployment: str, watches: Mapping[str, Watch], first: FirstWindow
+) -> DetectResult:
+    length, settings = config.window_length, config.deployments[deployment]
+    alpha = config.alpha if settings.alpha is None else settings.alpha
+    rules = {
+        "window_hours": config.window_hours,
+        "alpha": alpha,
+        "monitors": {name: watch.digest for name, watch in watches.items()},
+    }
+    stored = mark_of(connection, deployment)
+    begins = {"first_start": first.start, "window_hours": config.window_hours}
+    goes_on = stored is not None and begins == {
+        "first_start": stored.first_start,
+        "window_hours": stored.rules["window_hours"],
+    }
+    mark = (
+        stored
+        if stored is not None and goes_on
+        else Mark(
+            first_start=first.start, judged_until=first.start, measurement_change_id=0, stage_change_id=0, rules={}
         )
-        found.append(_Watch(name, monitor, detector, direction, remember(connection, provenance)))
-    return found
+    )
+    finished = finished_windows(connection, deployment, mark, length=length, active_until=settings.active_until)
+    until = max([mark.judged_until, *(item.window.end for item in finished)])
+    until = until if first.unfinished_start is None else min(until, first.unfinished_start)
+    if stored is not None and until < stored.judged_until:
+        return DetectResult(n_windows=(until - first.start) // length)
+
+    decided = alerts.episodes(connection, deployment)
+    advanced = advance_streams(
+        connection, deployment, watches, mark, until=until, length=length, restarts=decided.learn_again_after
+    )
+    new = mark.judged_until
+    if mark.rules.get("alpha") != alpha or set(mark.rules.get("monitors", ())) != set(watches):
+        new = first.start
+    new = min(new, advanced.known_from or new)
+    starts = {*advanced.changed_windows, *(new + i * length for i in range((until - new) // length))}
+    alarmed = set(decided.dedupe_keys)
+    n_alerts = _decide(connection, config, deployment, watches, advanced, sorted(starts), alpha, alarmed)
+    _keep_streams(connection, deployment, advanced, alarmed)
+    to_close = [item for item in finished if not item.is_closed and item.window.start < until]
+    for item in to_close:
+        _close(connection, deployment, item)
+    judged = Mark(
+        first_start=first.start,
+        judged_until=until,
+        measurement_change_id=first.measurement_change_id,
+        stage_change_id=first.stage_change_id,
+        rules=rules,
+    )
+    if judged != stored:
+        keep_mark(connection, deployment, judged)
+    result = DetectResult(
+        n_windows=(until - first.start) // length,
+        n_new_windows=len(to_close),
+        n_streams=sum(bool(stream.memory) for stream in advanced.streams.values()),
+        n_changed=advanced.n_changed,
+        n_alerts=n_alerts,
+    )
+    if to_close or result.n_changed or n_alerts:
+        last = until - length if until > first.start else None
+        detail = {**asdict(result), "until": last and f"{last:%Y-%m-%dT%H:%M:%S}"}
+        fact = body("streams.judged", f"deployment {deployment}", detail, config_digest=config.digest)
+        audit.append(connection, fact)
+    return result
 
 
-def _streams(
-    measurements: Sequence[Measurement],
-    windows: Sequence[FinishedWindow],
-    watches: dict[str, _Watch],
-    decided: alerts.Episodes,
-) -> Streams:
-    """Return every stream's points in window order; a stream learns anew after each resolved alert."""
-    seen = {finished.window for finished in windows if finished.expired_because is None}
-    series: dict[tuple[str, str], list[Measurement]] = {}
-    for item in measurements:
-        if item.window in seen and item.monitor in watches:
-            series.setdefault((item.monitor, item.segment), []).append(item)
-    streams: Streams = {}
-    for key, items in sorted(series.items()):
-        watch = watches[key[0]]
-        restarts = decided.learn_again_after.get(key, ())
-        episodes: dict[int, list[Measurement]] = {}
-        for item in items:
-            episodes.setdefault(bisect_left(restarts, item.window.start), []).append(item)
-        streams[key] = [
-            _Point(measurement, evidence, episode)
-            for episode, part in episodes.items()
-            for measurement, evidence in zip(
-                part,
-                fold(watch.detector, part, min_effect=watch.settings.min_effect, direction=watch.direction),
-                strict=True,
-            )
-        ]
-    return streams
-
-
-def _by_window(
-    windows: Sequence[FinishedWindow], streams: Streams
-) -> Iterator[tuple[FinishedWindow, dict[tuple[str, str], _Point], int]]:
-    """Yield each window with its point of every stream and the number of streams known by then."""
-    points: dict[Window, dict[tuple[str, str], _Point]] = {}
-    for key, items in streams.items():
-        for point in items:
-            points.setdefault(point.measurement.window, {})[key] = point
-    known: set[tuple[str, str]] = set()
-    for finished in windows:
-        here = points.get(finished.window, {})
-        known |= here.keys()
-        yield finished, here, len(known)
-
-
-def _spend(
+def _decide(
     connection: Connection,
     config: Config,
     deployment: str,
-    window: Window,
-    here: Mapping[tuple[str, str], _Point],
-    n_known: int,
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Spend the budget at `window`: write its line of the ledger; return it and the streams that changed."""
-    own = config.deployments[deployment].alpha
-    alpha = config.alpha if own is None else own
-    e_values = {key: point.evidence.e_value for key, point in here.items() if point.evidence.e_value is not None}
-    rejection = reject(e_values, alpha=alpha, n_streams=n_known)
-    spending = {
-        "alpha": alpha,
-        "n_streams": n_known,
-        "n_learning": n_known - len(e_values),
-        "n_alarmed": len(rejection.rejected),
-        "largest_e": max(e_values.values(), default=None),
-        "threshold_e": rejection.threshold,
-    }
-    keep_budget(connection, deployment, window, spending)
-    return spending, sorted(rejection.rejected)
+    watches: Mapping[str, Watch],
+    advanced: Advanced,
+    starts: list[datetime],
+    alpha: float,
+    alarmed: set[str],
+) -> int:
+    """Decide on the windows that begin at `starts`, add the episodes that alarm to `alarmed`, return alerts opened."""
+    firsts = sorted(stream.first_window_start for stream in advanced.streams.values() if stream.first_window_start)
+    n_alerts = 0
+    for chunk in _chunks(starts):
+        found = evidence_of_windows(connection, deployment, chunk, list(watches))
+        lines = []
+        for start in chunk:
+            e_values = {key: row.evidence.e_value for key, row in found[start].items()}
+            spending = spend(start, e_values, alpha=alpha, n_known=n_known_by(firsts, start))
+            lines.append(_line(spending))
+            for key in spending.rejected:
+                row, watch = found[start][key], watches[key[0]]
+                dedupe_key = alerts.episode_key(deployment, *key, advanced.streams[key].episode_of(start))
+                if row.evidence.relevant and dedupe_key not in alarmed:
+                    alarmed.add(dedupe_key)
+                    alarm = Alarm(
+                        dedupe_key=dedupe_key,
+                        measurement=measurement_of(connection, deployment, row.measurement_id),
+                        evidence=row.evidence,
+                        monitor=watch.settings,
+                        detector_name=watch.detector_name,
+                        provenance_id=watch.provenance_id,
+                    )
+                    open_alert(connection, config, alarm, spending)
+                    n_alerts += 1
+        keep_budget(connection, deployment, lines)
+    return n_alerts
+
+
+def _chunks(starts: list[datetime]) -> list[list[datetime]]:
+    return [starts[i : i + _WINDOWS_AT_ONCE] for i in range(0, len(starts), _WINDOWS_AT_ONCE)]
+
+
+def _line(spending: Spending) -> dict[str, Any]:
+    line = dataclasses.asdict(spending)
+    del line["rejected"]
+    return {**line, "window_start": spending.window_start.isoformat()}
+
+
+def _keep_streams(connection: Connection, deployment: str, advanced: Advanced, alarmed: set[str]) -> None:
+    rows, gone = [], []
+    for key, stream in advanced.streams.items():
+        if not stream.memory:
+            gone.append(key)
+            continue
+        last = stream.memory[-1]
+        if alerts.episode_key(deployment, *key, last.episode) in alarmed:
+            state = "alarmed"
+        else:
+            state = "watching" if last.is_tested else "learning"
+        if key in advanced.touched or state != stream.stored_state:
+            rows.append({"monitor": key[0], "segment": key[1], "state": state, **stream.as_row()})
+    keep_streams(connection, deployment, rows)
+    forget_streams(connection, deployment, gone)
 
 
 def _close(connection: Connection, deployment: str, finished: FinishedWindow) -> None:
@@ -282,11 +251,3 @@ def _close(connection: Connection, deployment: str, finished: FinishedWindow) ->
         return
     counts = [StageCount("expired", n, reason)] if n else []
     close_stage(connection, deployment, finished.window, "detect", counts, state="expired", reason=reason)
-
-
-def _state(points: Sequence[_Point], is_alarmed: bool) -> str:
-    if is_alarmed:
-        return "alarmed"
-    episode = points[-1].episode
-    tested = any(point.evidence.e_value is not None for point in points if point.episode == episode)
-    return "watching" if tested else "learning"

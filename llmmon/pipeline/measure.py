@@ -22,6 +22,7 @@ from llmmon.model import Estimate, Measurement, Segment, Window
 from llmmon.pipeline.monitors import Monitor, monitors_of
 from llmmon.pipeline.reference import DATA_ERRORS, FAILED, Reference, load_window, reference_of, summarised
 from llmmon.pipeline.segments import segments_of, select
+from llmmon.pipeline.sketch_latency import sketch_latency
 from llmmon.store import audit
 from llmmon.store.coverage import StageCount, close_stage, lock_accounts
 from llmmon.store.database import Database
@@ -113,6 +114,7 @@ def measure(database: Database, config: Config, deployment: str, window: Window)
                 )
                 n_written = keep_measurement(connection, record, monitor.provenance_id, reference_summary_id=summary_id)
                 made.append((estimate, n_written))
+            sketch_latency(connection, config, deployment, each, current)
             close_stage(connection, deployment, each, "measure", [StageCount("done", n)] if n else [])
             n_requests = n if each == window else n_requests
         result = MeasureResult(

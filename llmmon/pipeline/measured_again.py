@@ -144,4 +144,5 @@ def _without(frames: Frames, keys: Sequence[int]) -> Frames:
         requests=frames.requests[~frames.requests["request_key"].isin(keys)],
         scores=frames.scores[~frames.scores["request_key"].isin(keys)],
         responses=frames.responses[~frames.responses["request_key"].isin(keys)],
+        probes=frames.probes,
     )

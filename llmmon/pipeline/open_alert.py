@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -13,6 +11,7 @@ from llmmon.audit.event import actor, body
 from llmmon.config import Config, MonitorConfig
 from llmmon.model import Evidence, Measurement, Segment
 from llmmon.pipeline.alert_sentence import sentence_of, title_of
+from llmmon.pipeline.judge import Spending
 from llmmon.pipeline.known_settings import remember_settings
 from llmmon.store import alert as alerts
 from llmmon.store import audit
@@ -20,7 +19,7 @@ from llmmon.store import audit
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Alarm:
     """A stream that changed, at the window where that was decided.
 
@@ -28,6 +27,8 @@ class Alarm:
     ----------
     dedupe_key : str
         Of the stream's episode.
+    detector_name : str
+        As it is registered.
     provenance_id : int
         Of the detector.
     """
@@ -36,10 +37,11 @@ class Alarm:
     measurement: Measurement
     evidence: Evidence
     monitor: MonitorConfig
+    detector_name: str
     provenance_id: int
 
 
-def open_alert(connection: Connection, config: Config, alarm: Alarm, spending: Mapping[str, Any]) -> None:
+def open_alert(connection: Connection, config: Config, alarm: Alarm, spending: Spending) -> None:
     """Open the alert of `alarm` in the caller's transaction, with outbox and audit; `spending` is the budget's line."""
     measurement, evidence, monitor = alarm.measurement, alarm.evidence, alarm.monitor
     if evidence.value is None or evidence.e_value is None:
@@ -52,7 +54,7 @@ def open_alert(connection: Connection, config: Config, alarm: Alarm, spending: M
         deployment=measurement.deployment,
         monitor=measurement.monitor,
         segment=measurement.segment,
-        detector=monitor.detector.type,
+        detector=alarm.detector_name,
         window=measurement.window,
         severity=monitor.severity,
         title=title_of(measurement, evidence),
@@ -79,8 +81,8 @@ def open_alert(connection: Connection, config: Config, alarm: Alarm, spending: M
             "low": estimate.low,
             "high": estimate.high,
             "n": estimate.n,
-            "alpha": spending["alpha"],
-            "threshold_e": spending["threshold_e"],
+            "alpha": spending.alpha,
+            "threshold_e": spending.threshold_e,
         },
     )
     names = monitor.channels if monitor.channels is not None else tuple(config.channels)

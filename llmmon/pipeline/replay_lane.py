@@ -65,7 +65,7 @@ class LaneRun:
         except ReplayError as error:
             problem = error
             log.warning("%s %s: lane %s: %s", self._deployment, self._window.key, self._lane, error)
-            chunk += [self._not_run(item, error) for item in waiting.values()]
+            chunk += [not_run(item, self._backend, error) for item in waiting.values()]
         self._keep(chunk)
         return problem
 
@@ -107,12 +107,14 @@ class LaneRun:
             model_revision=revision,
         )
 
-    def _not_run(self, item: ReplayItem, error: ReplayError) -> Response:
-        return Response(
-            item=item,
-            backend=self._backend.plugin_name,
-            model="",
-            model_revision=None,
-            reason=_REASONS.get(type(error), "replay_error"),
-            detail={"told": str(error)[:300]},
-        )
+
+def not_run(item: ReplayItem, backend: Backend, error: ReplayError) -> Response:
+    """Return the response of an item that `backend` could not be asked."""
+    return Response(
+        item=item,
+        backend=backend.plugin_name,
+        model="",
+        model_revision=None,
+        reason=_REASONS.get(type(error), "replay_error"),
+        detail={"told": str(error)[:300]},
+    )

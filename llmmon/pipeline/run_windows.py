@@ -15,6 +15,7 @@ from llmmon.pipeline.draw_sample import draw_sample
 from llmmon.pipeline.explain import explain_waiting
 from llmmon.pipeline.ingest import IngestResult, finish_ingest, ingest_source
 from llmmon.pipeline.measure import measure
+from llmmon.pipeline.probe_endpoint import probe_endpoint
 from llmmon.pipeline.run_replay import finish_replay, run_replay
 from llmmon.pipeline.score_responses import score_responses
 from llmmon.store.coverage import event_windows
@@ -34,7 +35,7 @@ class RunResult:
     n_windows : int
         Windows in which a deployment was active, summed over deployments.
     replay_failures : tuple of str
-        Why a replay lane could not run; its requests are in the account as failed.
+        Why a replay lane or the sentinel could not run; its requests and probes are stored as failed.
     """
 
     ingested: tuple[IngestResult, ...]
@@ -51,7 +52,7 @@ def run_windows(
     resolve: Callable[[str], Connection],
     progress: Progress | None = None,
 ) -> RunResult:
-    """Ingest what is new, then take every window through sample, replay, score, measure, detect and deliver.
+    """Ingest what is new, then take every window through sample, replay, probe, score, measure, detect and deliver.
 
     Parameters
     ----------
@@ -79,10 +80,17 @@ def run_windows(
             failures.append(f"{deployment} {window}: {error}")
         finish_replay(database, config, deployment, window)
 
+    def probe(database: Database, config: Config, deployment: str, window: Window) -> None:
+        try:
+            probe_endpoint(database, config, deployment, window)
+        except ReplayError as error:
+            failures.append(f"{deployment} {window}: sentinel: {error}")
+
     stages = {
         "ingest": finish_ingest,
         "sample": draw_sample,
         "replay": replay,
+        "probe": probe,
         "score": score_responses,
         "measure": measure,
     }

@@ -36,12 +36,15 @@ def select(frames: Frames, windows: Sequence[Window], segment: Segment) -> Windo
         column = rows.get(segment.dimension)
         rows = rows.iloc[:0] if column is None else rows[column == segment.value]
     keys = rows["request_key"]
+    probes = frames.probes
+    sent = probes["window_start"].isin([window.start for window in windows]) & (segment.dimension is None)
     return WindowData(
         windows=tuple(windows),
         segment=segment,
         requests=rows,
         scores=frames.scores[frames.scores["request_key"].isin(keys)],
         responses=frames.responses[frames.responses["request_key"].isin(keys)],
+        probes=probes[sent],
     )
 
 

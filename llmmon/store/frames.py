@@ -21,6 +21,7 @@ _NUMBERS: Final = (
     "n_output_tokens",
     "ttft_ms",
     "latency_ms",
+    "queue_ms",
     "cost_usd",
     "feedback",
     "value",
@@ -37,6 +38,7 @@ class Frames:
     requests: pandas.DataFrame
     scores: pandas.DataFrame
     responses: pandas.DataFrame
+    probes: pandas.DataFrame
 
 
 def load_frames(connection: Connection, deployment: str, span: Window, *, sampled_scorers: Collection[str]) -> Frames:
@@ -53,10 +55,14 @@ def load_frames(connection: Connection, deployment: str, span: Window, *, sample
     groups = requests.pop("groups")
     for name, column in _texts(requests).items():
         requests[name] = column
-    requests = requests.drop(columns=["user_ref", "content", "key_id", "wrapped_key"])
+    # rows of one user resemble each other; the reference is a pseudonym
+    requests["cluster"] = requests.pop("user_ref").where(lambda user: user.notna(), requests.pop("conversation_id"))
+    requests = requests.drop(columns=["content", "key_id", "wrapped_key"])
     for name in sorted({name for row in groups for name in row}):
         requests[f"group.{name}"] = _objects([row.get(name) for row in groups], requests.index)
-    context = requests[["request_key", "occurred_at", *(c for c in requests.columns if c.startswith("group."))]]
+    context = requests[
+        ["request_key", "occurred_at", "cluster", *(c for c in requests.columns if c.startswith("group."))]
+    ]
     scores = _frame(connection, "frames/scores", place)
     everything = (scores["lane"] == LOGGED) & ~scores["scorer"].isin(list(sampled_scorers))
     scores = scores[everything | scores["probability"].notna()]
@@ -67,10 +73,13 @@ def load_frames(connection: Connection, deployment: str, span: Window, *, sample
     responses["text"] = _objects(answers, responses.index)
     responses = responses.drop(columns=["content", "key_id", "wrapped_key", "user_ref"])
     responses = responses.assign(weight=1 / responses.pop("probability").astype(float))
+    probes = _frame(connection, "frames/probes", place)
+    probes["text"] = probes.pop("answer")
     return Frames(
         requests=requests,
         scores=scores.merge(context, on="request_key", how="inner"),
         responses=responses,
+        probes=probes,
     )
 
 
@@ -96,7 +105,7 @@ def _frame(connection: Connection, name: str, place: dict[str, Any]) -> pandas.D
         frame[column] = frame[column].astype(float)
     if "occurred_at" in frame:
         frame["occurred_at"] = pandas.to_datetime(frame["occurred_at"], utc=True)
-    return frame.astype({"request_key": "int64"})
+    return frame.astype({"request_key": "int64"}) if "request_key" in frame else frame
 
 
 def _objects(values: list[Any], index: pandas.Index[Any] | None) -> pandas.Series[Any]:
@@ -110,13 +119,17 @@ _COLUMNS: Final = {
     "frames/requests": re.findall(
         r"\w+",
         "request_key occurred_at model model_version route tenant language status error_type finish_reason user_ref "
-        "n_input_tokens n_output_tokens ttft_ms latency_ms cost_usd feedback groups content key_id wrapped_key",
+        "conversation_id n_input_tokens n_output_tokens ttft_ms latency_ms cost_usd feedback queue_ms "
+        "groups content key_id wrapped_key",
     ),
     "frames/scores": re.findall(r"\w+", "request_key lane variant repeat scorer value label reason probability change"),
     "frames/responses": re.findall(
         r"\w+",
         "request_key lane variant repeat reason ttft_ms latency_ms n_output_tokens mean_logprob logged_mean_logprob "
         "probability change content key_id wrapped_key user_ref",
+    ),
+    "frames/probes": re.findall(
+        r"\w+", "window_start lane prompt repeat reason answer ttft_ms latency_ms n_output_tokens first_logprobs"
     ),
 }
 """Columns of an empty result, which has no row to name them."""

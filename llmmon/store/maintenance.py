@@ -9,7 +9,11 @@ from sqlalchemy import Connection
 
 from llmmon.store.database import execute, fetch
 
-_CONTENT: Final = {"scores": "maintenance/forget_scores", "responses": "maintenance/forget_responses"}
+_CONTENT: Final = {
+    "scores": "maintenance/forget_scores",
+    "responses": "maintenance/forget_responses",
+    "probes": "maintenance/forget_probes",
+}
 
 
 def make_partitions(connection: Connection, first: date, n_days: int) -> None:
@@ -29,7 +33,7 @@ def drop_partition(connection: Connection, day: date) -> int:
 
 
 def forget_content(connection: Connection, before: datetime) -> dict[str, int]:
-    """Remove replayed responses and scores of windows before `before`; they quote the requests. Measurements stay."""
+    """Remove replays, scores and probes of windows before `before`; two quote the requests. Measurements stay."""
     return {name: execute(connection, query, {"before": before}) for name, query in _CONTENT.items()}
 
 
@@ -41,3 +45,8 @@ def forget_quarantine(connection: Connection, before: datetime) -> int:
 def forget_reports(connection: Connection, before: datetime) -> int:
     """Remove reports rendered before `before`."""
     return execute(connection, "maintenance/forget_reports", {"before": before})
+
+
+def forget_sketches(connection: Connection, before: datetime) -> int:
+    """Remove latency sketches of windows before `before` whose day is rolled up; the day's sketch stays."""
+    return execute(connection, "maintenance/forget_sketches", {"before": before})

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from llmmon.model import Estimate, Measurement, Window
 from llmmon.store.database import execute, fetch
@@ -49,19 +49,49 @@ def keep_measurement(
 def latest_measurements(connection: Connection, deployment: str) -> list[Measurement]:
     """Return the newest version of every measurement, ordered by monitor, segment and window."""
     return [
-        Measurement(
-            deployment=deployment,
-            monitor=row.monitor,
-            segment=row.segment,
-            window=Window(start=row.window_start, end=row.window_end),
-            estimate=Estimate(
-                value=row.value, n=row.n, low=row.low, high=row.high, reason=row.reason, detail=row.detail
-            ),
-            unit=row.unit,
-            measurement_id=row.measurement_id,
-        )
-        for row in fetch(connection, "measurement/latest", {"deployment": deployment})
+        _measurement(deployment, row) for row in fetch(connection, "measurement/latest", {"deployment": deployment})
     ]
+
+
+def measurements_of_streams(
+    connection: Connection, deployment: str, since: Mapping[tuple[str, str], datetime], until: datetime
+) -> dict[tuple[str, str], list[Measurement]]:
+    """Return the newest version of every measurement of some streams in the order of time.
+
+    Parameters
+    ----------
+    since : mapping of (monitor, segment) to datetime
+        Start of the first window that is wanted of each; windows that were given up are left out.
+    until : datetime
+        Windows from here on are left out.
+    """
+    given = {
+        "deployment": deployment,
+        "monitors": [monitor for monitor, _ in since],
+        "segments": [segment for _, segment in since],
+        "since": list(since.values()),
+        "until": until,
+    }
+    found: dict[tuple[str, str], list[Measurement]] = {}
+    for row in fetch(connection, "measurement/of_streams", given):
+        found.setdefault((row.monitor, row.segment), []).append(_measurement(deployment, row))
+    return found
+
+
+def streams_measured(
+    connection: Connection, deployment: str, monitors: Sequence[str], *, since: datetime, until: datetime
+) -> list[tuple[str, str]]:
+    """Return the streams of some monitors that have a measurement in a stretch of time."""
+    if not monitors or since >= until:
+        return []
+    given = {"deployment": deployment, "monitors": list(monitors), "since": since, "until": until}
+    return [(row.monitor, row.segment) for row in fetch(connection, "measurement/streams", given)]
+
+
+def measurement_of(connection: Connection, deployment: str, measurement_id: int) -> Measurement:
+    """Return one measurement by its number."""
+    (row,) = fetch(connection, "measurement/of_id", {"measurement_id": measurement_id})
+    return _measurement(deployment, row)
 
 
 def provisional_windows(connection: Connection, deployment: str) -> list[Window]:
@@ -90,6 +120,19 @@ def reference_state(
 def mark_dependents_dirty(connection: Connection, deployment: str, window: Window) -> int:
     """Mark windows measured against `window` before it was last judged as dirty, and return how many."""
     return execute(connection, "measurement/dirty_dependents", _place(deployment, window))
+
+
+def _measurement(deployment: str, row: Row[Any]) -> Measurement:
+    estimate = Estimate(value=row.value, n=row.n, low=row.low, high=row.high, reason=row.reason, detail=row.detail)
+    return Measurement(
+        deployment=deployment,
+        monitor=row.monitor,
+        segment=row.segment,
+        window=Window(start=row.window_start, end=row.window_end),
+        estimate=estimate,
+        unit=row.unit,
+        measurement_id=row.measurement_id,
+    )
 
 
 def as_stored(estimate: Estimate) -> dict[str, Any]:

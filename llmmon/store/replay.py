@@ -101,8 +101,8 @@ def keep_responses(
             "variant": response.item.variant,
             "repeat": response.item.repeat,
             "state": "failed" if response.text is None else "done",
-            "reason": _storable(response.reason),
-            "finish_reason": _storable(response.finish_reason),
+            "reason": storable(response.reason),
+            "finish_reason": storable(response.finish_reason),
             "n_input_tokens": response.n_input_tokens,
             "n_output_tokens": response.n_output_tokens,
             "ttft_ms": response.ttft_ms,
@@ -135,10 +135,10 @@ def _texts(response: Response, key: SubjectKey | None) -> dict[str, Any]:
         detail["cleaned"] = True
     return {
         "key_id": None if key is None else key.key_id,
-        "content": sealed(_json(texts).encode(), key),
+        "content": sealed(storable_json(texts).encode(), key),
         "response_characters": None if response.text is None else len(response.text),
-        "change": _json(change),
-        "detail": _json(detail),
+        "change": storable_json(change),
+        "detail": storable_json(detail),
     }
 
 
@@ -147,20 +147,22 @@ def _place(deployment: str, window: Window) -> dict[str, Any]:
 
 
 def _is_cleaned(text: str | None) -> bool:
-    return text is not None and _storable(text) != text
+    return text is not None and storable(text) != text
 
 
-def _storable(text: str | None) -> str | None:
+def storable(text: str | None) -> str | None:
     """Replace what Postgres refuses, NUL and lone surrogates, by U+FFFD."""
     if text is None:
         return None
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
-def _json(value: Any) -> str:
+def storable_json(value: Any) -> str:
+    """Return `value` as JSON whose texts Postgres takes."""
+
     def clean(part: Any) -> Any:
         if isinstance(part, str):
-            return _storable(part)
+            return storable(part)
         if isinstance(part, Mapping):
             return {clean(str(key)): clean(item) for key, item in part.items()}
         return [clean(item) for item in part] if isinstance(part, (list, tuple)) else part

@@ -31,9 +31,15 @@ class LlmmonDBManager(BaseDBManager):
         return current_revision(database())
 
     def upgradedb(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002  Airflow's signature
-        """Apply the migrations that are missing; with none missing, the writer's rights are enough."""
+        """Apply the migrations that are missing, and refuse to go on when a role has other rights than it should.
+
+        With no migration missing, the writer's rights are enough.
+        """
+        from llmmon.store.grants import check_grants
+
         if not self.check_migration():
             upgrade(database().url.render_as_string(hide_password=False))
+        check_grants(database())
 
     def initdb(self) -> None:
         """Create the schema."""

@@ -90,6 +90,26 @@ def close_replay() -> Counts:
     return _each(finish_replay)
 
 
+def probe_lane(lane: str) -> Counts:
+    """Send the window's probes on one lane, ``endpoint`` or ``reference``, for every deployment with a sentinel."""
+    from llmmon.pipeline.probe_endpoint import probe_endpoint
+
+    config = configuration()
+    failures: list[str] = []
+
+    def step(database: Database, config: Config, deployment: str, window: Window) -> Any:
+        try:
+            return probe_endpoint(database, config, deployment, window, lanes=[lane])
+        except ReplayError as error:  # the other deployments still get their turn
+            failures.append(f"{deployment}: {error}")
+            return None
+
+    counts = _each(step, [name for name, item in config.deployments.items() if item.sentinel is not None])
+    if failures:
+        raise ReplayError("; ".join(failures))
+    return counts
+
+
 def score() -> Counts:
     """Judge the responses of the window."""
     from llmmon.pipeline.score_responses import score_responses
@@ -149,6 +169,13 @@ def maintain() -> Counts:
     from llmmon.pipeline.maintain import maintain as keep_house
 
     return _plain(keep_house(_store(), configuration()))
+
+
+def roll_up() -> Counts:
+    """Merge the latency sketches of days that are over, and print how much of each was measured."""
+    from llmmon.pipeline.roll_up import roll_up as roll_up_days
+
+    return _plain(roll_up_days(_store(), configuration()))
 
 
 def unfinished_windows() -> list[str]:

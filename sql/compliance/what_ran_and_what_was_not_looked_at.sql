@@ -1,6 +1,6 @@
--- What ran and what was not looked at: per window and stage, how many requests were done, sampled out, failed, given up or
--- left, and whether that adds up. Duties: AI Act Art. 12 (traceability), 26(5) (monitoring by deployers), 72 (post-market
--- monitoring); ISO/IEC 42001 9.1; NIST AI RMF MEASURE 2.4.
+-- What ran and what was not looked at: per window and stage, how many requests were done, sampled out (and with which
+-- probability each was drawn), failed, given up or left, and whether that adds up. Duties: AI Act Art. 12 (traceability),
+-- 26(5) (monitoring by deployers), 72 (post-market monitoring); ISO/IEC 42001 9.1; NIST AI RMF MEASURE 2.4.
 WITH known AS (
   SELECT deployment, window_start, max(window_end) AS window_end, max(n_requests) AS n_known
     FROM llmmon.window_stage
@@ -13,6 +13,7 @@ WITH known AS (
          coalesce(sum(n) FILTER (WHERE state = 'expired'), 0)     AS n_expired,
          coalesce(sum(n) FILTER (WHERE state = 'pending'), 0)     AS n_pending,
          sum(n)                                                   AS n_counted,
+         max(probability) FILTER (WHERE state = 'sampled_out')    AS sampling_probability,
          string_agg(DISTINCT nullif(reason, ''), '; ')            AS reasons
     FROM llmmon.coverage
    GROUP BY deployment, window_start, stage
@@ -31,7 +32,8 @@ SELECT known.deployment,
        coalesce(done.n_requests, known.n_known) - coalesce(counted.n_counted, 0) AS n_unaccounted,
        done.state IS NOT NULL AND done.n_requests = coalesce(counted.n_counted, 0) AS closes,
        coalesce(done.reason, counted.reasons)                                AS reason,
-       done.finished_at
+       done.finished_at,
+       counted.sampling_probability
   FROM known
  CROSS JOIN (VALUES (1, 'ingest'), (2, 'sample'), (3, 'replay'), (4, 'score'), (5, 'measure'), (6, 'detect'))
          AS stages (position, stage)

@@ -36,10 +36,20 @@ def full_window(n: int, seed: int) -> WindowData:
         for key in keys
         for lane, variant in (("logged", "as_logged"), ("reference", "as_logged"), ("reference", "attribute_swap"))
     ]
+    probes = [
+        {
+            "prompt": f"prompt {index % 5}",
+            "repeat": index // 5,
+            "text": " ".join(random.choice(["yes", "no", "maybe", "never"], 6)),
+            "first_logprobs": {"yes": -random.random(), "no": -1 - random.random()},
+        }
+        for index in range(n)
+    ]
     return make_window(
         n,
         first_key=seed * 10_000,
         scores=scores,
+        probes=probes,
         route=random.choice(["chat", "code"], n),
         status=["error" if value else "ok" for value in random.random(n) < 0.1],
         response_text=[" ".join(random.choice(["yes", "no", "maybe", "never"], 12)) for _ in range(n)],
@@ -57,6 +67,7 @@ def shuffled(window: WindowData, seed: int) -> WindowData:
         requests=window.requests.sample(frac=1, random_state=seed),
         scores=window.scores.sample(frac=1, random_state=seed),
         responses=window.responses.sample(frac=1, random_state=seed),
+        probes=window.probes.sample(frac=1, random_state=seed),
     )
 
 
@@ -142,7 +153,7 @@ def test_a_metric_that_compares_keeps_little_and_no_text(name: str) -> None:
 
 def frames(window: WindowData) -> list[pandas.DataFrame]:
     """Return the frames of a window."""
-    return [window.requests, window.scores, window.responses]
+    return [window.requests, window.scores, window.responses, window.probes]
 
 
 def rounded(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 FILES = sorted((Path(__file__).parents[2] / "dags").glob("*.py"))
-DAGS = {"ingest", "replay", "measure", "alert", "maintain", "report"}
+DAGS = {"ingest", "replay", "sentinel", "measure", "alert", "maintain", "report", "roll_up"}
 
 
 @pytest.fixture(scope="session")
@@ -61,9 +61,12 @@ def test_every_task_is_retried_bounded_and_reported(tasks: dict[str, dict[str, A
         assert task["doc"].strip(), name
 
 
-def test_replays_name_the_gpu(tasks: dict[str, dict[str, Any]]) -> None:
-    """The replay task alone stands in the pool and queue ``gpu``."""
-    assert [name for name, task in tasks.items() if (task["pool"], task["queue"]) == ("gpu", "gpu")] == ["replay.run"]
+def test_what_runs_models_names_the_gpu(tasks: dict[str, dict[str, Any]]) -> None:
+    """The tasks that run models, and they alone, stand in the pool and queue ``gpu``."""
+    assert {name for name, task in tasks.items() if (task["pool"], task["queue"]) == ("gpu", "gpu")} == {
+        "replay.run",
+        "sentinel.probe",
+    }
 
 
 def test_outlets_stand_on_the_task_that_collects(tasks: dict[str, dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ BAD: Final = (
     b"\xff\xfe",
     b'{"id": NaN}',
     b"null",
-    b"[" * 5000,
+    b"[" * 50_000,
     b'{"id": "no-request"}',
     as_bytes(json.dumps(make_line(0, id="a\0b"))),
     as_bytes(json.dumps(make_line(0, id="lone \ud800"))),

@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmmon.detectors.base import fold
+from llmmon.detectors.bounded_mean import BoundedMean
 from llmmon.detectors.e_benjamini_hochberg import reject
+from llmmon.detectors.learned_stream import log_evidence
 from llmmon.detectors.reference_change import ReferenceChange
+from llmmon.detectors.seasonal_change import shift_ratios
 from llmmon.detectors.slo_threshold import SloThreshold
 from tests.unit.detectors.streams import stream
 
@@ -125,3 +128,72 @@ def test_evidence_is_a_pure_prefix_function(values: list[float | None], width: f
         assert all((item.e_value is None) == (item.reason is not None) for item in whole)
         assert all(item.e_value is None or 0 <= item.e_value <= 1.1e300 for item in whole)
         assert not any(item.relevant and item.value is None for item in whole)
+
+
+def quiet_streams(kind: str, n_windows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return values and squared standard errors of 60 streams in which nothing changes."""
+    random = np.random.default_rng(seed)
+    shape = (60, n_windows)
+    none = np.zeros(shape)
+    if kind == "normal":
+        return random.normal(size=shape), none
+    if kind == "heavy":
+        return random.standard_t(3, size=shape), none
+    if kind == "lognormal":
+        return random.lognormal(0, 1, size=shape), none
+    if kind == "dependent":
+        z = random.normal(size=shape)
+        for t in range(1, n_windows):
+            z[:, t] += 0.8 * z[:, t - 1]
+        return z, none
+    if kind == "rhythm":
+        day = np.sin(2 * np.pi * np.arange(n_windows) / 24) * (1 + (np.arange(n_windows) // 24 % 7 >= 5))
+        return 4 * day + random.normal(size=shape) * (1.5 + day / 2), none
+    if kind == "days":
+        level = np.repeat(random.normal(size=(60, n_windows // 24 + 1)), 24, axis=1)[:, :n_windows]
+        return level + random.normal(size=shape), none
+    n = 120  # rates that vary more between windows than a binomial does
+    rate = random.beta(3, 97, size=shape)
+    value = random.binomial(n, rate) / n
+    return value, np.maximum(value * (1 - value), 0.01) / n
+
+
+QUIET = ("normal", "heavy", "lognormal", "dependent", "rhythm", "days", "rates")
+
+
+@pytest.mark.parametrize("kind", QUIET)
+def test_seasonal_evidence_keeps_its_budget_on_quiet_streams(kind: str) -> None:
+    """P(M ever reaches 20) is at most 5% in the half year after four reference weeks, and its mean is at most 1."""
+    reference, after = 24 * 28, 24 * 182
+    values, variances = quiet_streams(kind, reference + after, seed=20)
+    hours = 24.0 * 4 + np.arange(reference + after)  # a Monday
+    log_e = log_evidence(values, variances, hours, shift_ratios, burn_in=reference)
+
+    assert np.mean(log_e.max(axis=1) >= np.log(20)) <= 0.05
+    cut = np.exp(np.minimum(log_e, np.log(100)))
+    assert np.all(cut.mean(axis=0) <= 1 + 4 * cut.std(axis=0) / np.sqrt(len(cut)))
+
+
+@pytest.mark.parametrize("kind", ["rates"])
+def test_bets_on_bounded_means_keep_their_budget(kind: str) -> None:
+    """The same for bets on rates, whose windows are more variable than a binomial's."""
+    reference, after = 24 * 28, 24 * 182
+    values, variances = quiet_streams(kind, reference + after, seed=21)
+    hours = 24.0 * 4 + np.arange(reference + after)
+    log_e = log_evidence(values, variances, hours, BoundedMean(burn_in=reference).bets, burn_in=reference)
+
+    assert np.mean(log_e.max(axis=1) >= np.log(20)) <= 0.05
+    cut = np.exp(np.minimum(log_e, np.log(100)))
+    assert np.all(cut.mean(axis=0) <= 1 + 4 * cut.std(axis=0) / np.sqrt(len(cut)))
+
+
+def test_a_rate_that_doubles_is_found_by_bets() -> None:
+    """Errors that go from 3% to 8% in windows of 120 requests reach 4000 within two days in nine of ten streams."""
+    reference = 24 * 28
+    values, variances = quiet_streams("rates", reference + 72, seed=22)
+    random = np.random.default_rng(23)
+    values[:, reference + 24 :] += random.binomial(120, 0.05, size=(60, 48)) / 120
+    hours = 24.0 * 4 + np.arange(values.shape[1])
+    log_e = log_evidence(values, variances, hours, BoundedMean(burn_in=reference).bets, burn_in=reference)
+
+    assert np.mean(log_e.max(axis=1) >= np.log(4000)) >= 0.9

@@ -10,6 +10,7 @@ import numpy as np
 
 from llmmon.metrics.base import Summary, WindowData
 from llmmon.metrics.columns import NUMBERS, categories, numbers
+from llmmon.metrics.drift.ranks import counts_at
 from llmmon.metrics.intervals import Floats, hull
 from llmmon.model import Estimate
 
@@ -96,6 +97,18 @@ def compare(counts: Counts, distance: Callable[[Floats, Floats], Floats], *, n_r
     return Estimate(value=value, n=int(counts.current.sum()), low=low, high=high, detail=detail)
 
 
+def jensen_shannon_divergence(current: Floats, reference: Floats) -> Floats:
+    """Return the divergence of two sides of counts, in bits; the last axis holds the bins."""
+    p = current / current.sum(axis=-1, keepdims=True)
+    q = reference / reference.sum(axis=-1, keepdims=True)
+    middle = (p + q) / 2
+    parts = [
+        np.where(side > 0, side * np.log2(np.where(side > 0, side, 1) / np.where(middle > 0, middle, 1)), 0.0)
+        for side in (p, q)
+    ]
+    return np.asarray(((parts[0] + parts[1]) / 2).sum(axis=-1).clip(0.0, 1.0))
+
+
 def _edges(reference: Floats, n_bins: int) -> Floats:
     # quantiles that are rows of the reference: nothing is interpolated, which could overflow
     cuts = np.quantile(reference, np.linspace(0, 1, n_bins + 1)[1:-1], method="inverted_cdf")
@@ -105,4 +118,7 @@ def _edges(reference: Floats, n_bins: int) -> Floats:
 
 
 def _histogram(values: Floats, edges: Floats) -> Any:
-    return np.bincount(np.searchsorted(edges, values, "left"), minlength=len(edges) + 1)
+    """Return how many values lie at or below each edge and above the one before, and above the last."""
+    if not len(edges):
+        return np.array([len(values)])
+    return np.diff(counts_at(values, edges)[0], prepend=0, append=len(values))

@@ -15,7 +15,7 @@ from llmmon.metrics.intervals import Floats, Z
 from llmmon.model import Direction, Estimate
 
 _FOLDS: Final = 5
-_RIDGE: Final = 1.0
+_RIDGE: Final = 5.0
 _SHARED_TRAINING: Final = 2.0
 _REFERENCE_ROWS: Final = 5
 _APART: Final = 20.0
@@ -45,15 +45,16 @@ class EmbeddingDrift:
 
     Notes
     -----
-    With m and v the reference's means and variances over N texts, the direction is w = (mean(train) - m) / (v + u), u
-    being the mean of v. The unseen texts x lie d = (mean(w (x - m)) - sum(v / (v + u)) / N) / s beyond the reference.
-    The second term is what the reference's own sampling error adds, as it stands on both sides of the product; with it
-    d is centred at 0 without drift, whatever the distribution of scores. s^2 is the mean of the variances of w x in the
-    window and in the reference, there as if features were independent: their covariances are not kept. The value is the
-    AUROC of two normal distributions at that distance, Phi(d / sqrt(2)); below 0.5 it is shown as 0.5. The variance of
-    d is taken as twice 1/n + 1/N + d^2 / 2(n + N), because folds share training texts (Bengio and Grandvalet, JMLR 5,
-    2004). Texts are treated as independent, which requests of one conversation are not. Rows are put into folds by a
-    hash of their key, so that neither their order nor a seed matters.
+    With m and v the reference's means and variances over N texts, the direction is w = (mean(train) - m) / (v + u),
+    u being five times the mean of v. The unseen texts x lie d = (mean(w (x - m)) - sum(v / (v + u)) / N) / s beyond
+    the reference. The second term is what the reference's own sampling error adds, as it stands on both sides of
+    the product; with it d is centred at 0 without drift, whatever the distribution of scores. s^2 is the mean of
+    the variances of w x in the window and in the reference. Covariances are not kept, so that the latter is taken
+    as that of independent features, or as that of the window where this is larger. The value is the AUROC of two
+    normal distributions at that distance, Phi(d / sqrt(2)); below 0.5 it is shown as 0.5. The variance of d is
+    taken as twice 1/n + 1/N + d^2 / 2(n + N), because folds share training texts (Bengio and Grandvalet, JMLR 5,
+    2004). Texts are treated as independent, which requests of one conversation are not. Rows are put into folds by
+    a hash of their key, so that neither their order nor a seed matters.
 
     References
     ----------
@@ -121,7 +122,8 @@ def _cross_validated_distance(centred: Floats, variance: Floats, n_reference: in
         spread = math.sqrt(float((direction**2 * variance).sum())) or 1.0  # in the reference: 1 from here on
         scores[test] = (centred[test] @ direction - chance) / spread
         within += float(((scores[test] - scores[test].mean()) ** 2).sum())
-    spread = math.sqrt((within / (len(centred) - _FOLDS) + float(variance.any())) / 2)
+    own = within / (len(centred) - _FOLDS)
+    spread = math.sqrt((own + max(own, float(variance.any()))) / 2)
     shift = float(scores.mean())
     if spread == 0:  # all texts of either side are equal
         return _APART if shift > 0 else 0.0

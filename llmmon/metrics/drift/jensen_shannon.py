@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
-
 from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import CATEGORIES, NUMBERS, require
-from llmmon.metrics.drift.bins import check_binning, compare, count_bins, summarise_bins
-from llmmon.metrics.intervals import Floats
+from llmmon.metrics.drift.bins import check_binning, compare, count_bins, jensen_shannon_divergence, summarise_bins
 from llmmon.model import Direction, Estimate
 
 
@@ -35,6 +32,10 @@ class JensenShannon:
     JSD(p, q) = (KL(p, m) + KL(q, m)) / 2 with m = (p + q) / 2; an empty bin needs no smoothing. It is the square of
     scipy's ``jensenshannon(p, q, base=2)``. The interval is the hull of the percentile and the basic bootstrap
     interval over bin counts.
+
+    The G statistic of the two sides is 2 ln(2) (n + N) times the divergence with weights n and N in place of halves, so
+    it says the same, and grows with the number of rows; the divergence can be compared between windows. The reference
+    keeps its 256 most frequent categories; the others, and whatever is new, are one more.
 
     References
     ----------
@@ -65,16 +66,5 @@ class JensenShannon:
         counts = count_bins(current, reference, self.field)
         if isinstance(counts, Estimate):
             return counts
-        found = compare(counts, _divergence, n_resamples=self.n_resamples, seed=self.seed)
+        found = compare(counts, jensen_shannon_divergence, n_resamples=self.n_resamples, seed=self.seed)
         return replace(found, high=None if found.high is None else min(1.0, found.high))
-
-
-def _divergence(current: Floats, reference: Floats) -> Floats:
-    p = current / current.sum(axis=-1, keepdims=True)
-    q = reference / reference.sum(axis=-1, keepdims=True)
-    middle = (p + q) / 2
-    parts = [
-        np.where(side > 0, side * np.log2(np.where(side > 0, side, 1) / np.where(middle > 0, middle, 1)), 0.0)
-        for side in (p, q)
-    ]
-    return np.asarray(((parts[0] + parts[1]) / 2).sum(axis=-1).clip(0.0, 1.0))

@@ -11,6 +11,8 @@ import numpy as np
 from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import NUMBERS, numbers, require
 from llmmon.metrics.drift.quantile_grid import Distribution, distribution, stored_distribution, summarise_numbers
+from llmmon.metrics.drift.ranks import counts_at
+from llmmon.metrics.intervals import Floats, effective_n
 from llmmon.model import LOGGED, Direction, Estimate
 
 
@@ -63,9 +65,8 @@ class KsDistance:
         if not len(values) or others is None:
             where = "this window" if not len(values) else "the reference windows"
             return Estimate.absent(f"no {self.field} in {where}", n=len(values))
-        own = distribution(values, weights)
-        distance = ks_statistic(own, others)
-        slack = math.sqrt(math.log(80) / 2) * (own.effective_n**-0.5 + others.effective_n**-0.5)
+        distance = ks_statistic(values, weights, others)
+        slack = math.sqrt(math.log(80) / 2) * (_size(weights) ** -0.5 + others.effective_n**-0.5)
         slack += 0.5 / len(others.values) if others.n > len(others.values) else 0.0
         return Estimate(
             value=distance,
@@ -76,13 +77,19 @@ class KsDistance:
         )
 
 
-def ks_statistic(first: Distribution, second: Distribution) -> float:
-    """Return the largest absolute difference of the two distribution functions."""
-    # each function is furthest above the other just after one of its own steps and furthest below just before one; a
-    # gap below the first's own step is one above the second's, so the steps of either side would do: the fewer are used
-    few, many = (first, second) if len(first.values) <= len(second.values) else (second, first)
-    after = few.levels[np.searchsorted(few.values, few.values, "right")]
-    before = few.levels[np.searchsorted(few.values, few.values, "left")]
-    above = after - many.levels[np.searchsorted(many.values, few.values, "right")]
-    below = many.levels[np.searchsorted(many.values, few.values, "left")] - before
-    return float(max(above.max(), below.max(), 0.0))
+def _size(weights: Floats) -> float:
+    return float(len(weights)) if (weights == weights[0]).all() else effective_n(weights)
+
+
+def ks_statistic(values: Floats, weights: Floats, others: Distribution) -> float:
+    """Return the largest absolute difference of two weighted empirical distribution functions."""
+    if (weights == weights[0]).all():
+        upto, below = (counts / len(values) for counts in counts_at(values, others.values))
+    else:
+        own = distribution(values, weights)
+        upto, below = (own.levels[np.searchsorted(own.values, others.values, side)] for side in ("right", "left"))
+    # the two functions are furthest apart at a step of the stored one: just before it on one side, just after on the
+    # other, since the window's function only grows between steps
+    after = others.levels[np.searchsorted(others.values, others.values, "right")]
+    before = others.levels[np.searchsorted(others.values, others.values, "left")]
+    return float(max((after - upto).max(), (below - before).max(), 0.0))

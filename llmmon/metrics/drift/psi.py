@@ -33,8 +33,10 @@ class Psi:
     Notes
     -----
     Half a row is added to every bin on both sides (Jeffreys' prior), so that an empty bin counts as rare, not as
-    impossible. Plug-in PSI is biased upwards by about (bins - 1)(1/n + 1/m): the usual limits 0.1 and 0.25 are passed
-    by chance at small n. The interval is the hull of the percentile and the basic bootstrap interval over bin counts.
+    impossible; a category that neither side has is no bin. The reference keeps its 256 most frequent categories;
+    the others, and whatever is new, are one more. Plug-in PSI is biased upwards by about (bins - 1)(1/n + 1/m): the
+    usual limits 0.1 and 0.25 are passed by chance at small n. The interval is the hull of the percentile and the
+    basic bootstrap interval over bin counts.
 
     References
     ----------

@@ -32,6 +32,8 @@ def vectors_of(texts: list[str]) -> Floats:
     Words and word pairs are counted under the signed hash of scikit-learn's ``HashingVectorizer``: a random projection
     of the bag of words that is the same on every machine.
     """
+    if not texts:
+        return np.empty((0, N_FEATURES))
     from sklearn.feature_extraction.text import HashingVectorizer
 
     vectorizer = HashingVectorizer(n_features=N_FEATURES, ngram_range=(1, 2), dtype=np.float64)

@@ -1,8 +1,12 @@
--- Writes the evidence of one window of one stream, in place of what its measurements gave before.
+-- Writes evidence of windows of streams, in place of what their measurements gave before.
 INSERT INTO llmmon.evidence (deployment, monitor, segment, window_start, window_end, detector, e_value, relevant, value,
                              reference_value, effect, reason, detail, measurement_id, provenance_id)
-VALUES (%(deployment)s, %(monitor)s, %(segment)s, %(start)s, %(end)s, %(detector)s, %(e_value)s, %(relevant)s,
-        %(value)s, %(reference_value)s, %(effect)s, %(reason)s, %(detail)s, %(measurement_id)s, %(provenance_id)s)
+SELECT %(deployment)s, monitor, segment, window_start, window_end, detector, e_value, relevant, value, reference_value,
+       effect, reason, detail, measurement_id, provenance_id
+  FROM json_to_recordset(%(rows)s) AS new (
+         monitor text, segment text, window_start timestamptz, window_end timestamptz, detector text,
+         e_value double precision, relevant boolean, value double precision, reference_value double precision,
+         effect double precision, reason text, detail jsonb, measurement_id bigint, provenance_id bigint)
 ON CONFLICT (deployment, monitor, segment, window_start) DO UPDATE
    SET window_end = excluded.window_end, detector = excluded.detector, e_value = excluded.e_value,
        relevant = excluded.relevant, value = excluded.value, reference_value = excluded.reference_value,

@@ -16,7 +16,7 @@ WITH latest AS (
   UPDATE llmmon.measurement AS provisional
      SET value = %(value)s, low = %(low)s, high = %(high)s, n = %(n)s, unit = %(unit)s, reason = %(reason)s,
          detail = %(detail)s, provenance_id = %(provenance_id)s, reference_summary_id = %(reference_summary_id)s,
-         measured_at = clock_timestamp()
+         measured_at = clock_timestamp(), change_id = DEFAULT
     FROM latest
    WHERE provisional.measurement_id = latest.measurement_id
      AND latest.detail -> 'provisional' IS NOT NULL

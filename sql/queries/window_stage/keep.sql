@@ -6,4 +6,5 @@ ON CONFLICT (deployment, window_start, stage) DO UPDATE
        state = excluded.state,
        reason = excluded.reason,
        n_requests = excluded.n_requests,
-       finished_at = clock_timestamp()
+       finished_at = clock_timestamp(),
+       change_id = DEFAULT

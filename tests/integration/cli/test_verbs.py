@@ -25,6 +25,7 @@ note = "log"
 [deployments.assistant]
 source = "logs"
 reference_windows = 4
+sample = {per_window = 5, strata = ["route"]}
 [deployments.assistant.scorers]
 words = {judge = "length"}
 refusal = {judge = "refusal"}
@@ -98,6 +99,8 @@ def test_stages_one_by_one_give_what_run_gives(run: Callable[..., Result], tmp_p
     coverage = json.loads(run("coverage", "--json").stdout)
     assert coverage
     assert all(row["closes"] for row in coverage)
+    told = {(row["stage"], row["n_done"], row["n_sampled_out"], row["sampling_probability"]) for row in coverage}
+    assert ("sample", 5, 15, 0.25) in told
 
 
 def test_looking_changes_nothing(run: Callable[..., Result]) -> None:

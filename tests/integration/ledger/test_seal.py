@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from llmmon.audit.event import body
 from llmmon.errors import LedgerError, StoreError, StoreUnavailableError
 from llmmon.pipeline.seal import seal
 from llmmon.pipeline.verify_ledger import verify_ledger
@@ -103,6 +104,22 @@ def test_a_second_sealer_does_not_wait(database):
     with database.transaction() as first, database.transaction() as second:
         assert ledger.seal(first) == 3
         assert ledger.seal(second) is None
+
+
+def test_a_burst_is_sealed_whatever_the_planner_believes_of_the_queue(database):
+    """Autovacuum met an empty queue and noted that its pages hold nothing; then 200,000 events came."""
+    text = body("e.f", "s", {}, config_digest="")
+    burst = "INSERT INTO audit.event (body) SELECT %s FROM generate_series(1, %s)"
+    with database.transaction() as connection:
+        connection.exec_driver_sql(burst, (text, 200_000))
+        connection.exec_driver_sql("ANALYZE audit.event")
+        connection.exec_driver_sql(
+            "UPDATE pg_class SET reltuples = 0, relpages = 800 WHERE oid = 'audit.pending'::regclass"
+        )
+    assert seal(database) == 200_000  # comparing each with each, this takes the better part of an hour
+    assert one(database, "SELECT count(*) FROM audit.leaf") == 200_000
+    verdict = verify_ledger(database, {}, None)
+    assert (verdict.n_events, verdict.problems, verdict.doubts) == (200_000, [], [])
 
 
 def test_the_sealer_may_seal_and_nothing_else(database):

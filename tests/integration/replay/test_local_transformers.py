@@ -105,7 +105,7 @@ def test_sampling_draws_tokens_as_often_as_the_model_says(backend, loaded, item)
 
     prompt = loaded.prompt_tokens([{"role": "user", "content": "No"}])
     n = 3000
-    drawn = generate(loaded, [prompt] * n, temperatures=[0.7] * n, seeds=list(range(n)), max_new_tokens=1)
+    drawn = generate(loaded, [prompt] * n, temperatures=[0.7] * n, seeds=list(range(n)), max_new_tokens=[1] * n)
     first = torch.tensor([answer.tokens[0] if answer.tokens else min(loaded.eos) for answer in drawn])
     with torch.inference_mode():
         expected = torch.softmax(loaded.model(torch.tensor([prompt])).logits[0, -1] / 0.7, -1) * n

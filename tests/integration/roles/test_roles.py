@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from llmmon.store.database import Database
 from llmmon.store.grants import check_grants, grants_of
 from llmmon.store.migrate import check_schema, upgrade
 from llmmon.store.roles import create_login
+from llmmon.store.statements import sql_folder
 from llmmon.store.views import apply_views, compliance_views
 from tests.integration.alarms.measured import CALM, measure_windows, small_config
 
@@ -89,6 +91,15 @@ def test_the_auditor_runs_every_file_and_every_view(auditor: Database) -> None:
         assert [tuple(row) for row in from_file] == [tuple(row) for row in from_view]
         assert not any(cell != cell for row in from_view for cell in row)  # NaN differs from itself
     assert len(run(auditor, "SELECT * FROM compliance.alert_lifecycle")) == 1
+
+
+def test_every_view_has_an_example_that_the_auditor_can_run(auditor: Database) -> None:
+    """In sql/compliance/README.md."""
+    page = (sql_folder() / "compliance" / "README.md").read_text("utf-8")
+    examples = re.findall(r"^```sql\n(.*?);\n```", page, re.MULTILINE | re.DOTALL)
+    assert {re.findall(r"compliance\.(\w+)", example)[0] for example in examples} == set(VIEWS)
+    for example in examples:
+        run(auditor, example.replace("%", "%%"))
 
 
 @pytest.mark.parametrize(

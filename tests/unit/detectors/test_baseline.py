@@ -1,0 +1,136 @@
+"""What reference windows teach, against hand-worked numbers and known processes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from llmmon.detectors.baseline import Baseline, day_blocks, innovations, resampled_days
+from llmmon.detectors.rhythm import Rhythm, hours_of, weekday_of
+
+MONDAY = hours_of(datetime(2023, 5, 1, tzinfo=UTC))
+
+
+def hourly(n_days: int) -> np.ndarray:
+    """Return the starts of hourly windows from a Monday on."""
+    return MONDAY + np.arange(24.0 * n_days)
+
+
+def learn(values: np.ndarray, error: float = 0.0) -> Baseline:
+    """Learn from hourly windows of equal standard error."""
+    return Baseline.learn(values, np.full(values.shape, error**2), hourly(values.shape[1] // 24))
+
+
+def test_days_of_the_week_are_those_of_the_calendar() -> None:
+    """1 May 2023 was a Monday, 7 May a Sunday."""
+    moments = [datetime(2023, 5, day, 13, tzinfo=UTC) for day in range(1, 8)]
+    assert weekday_of(np.array([hours_of(item) for item in moments])).tolist() == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_clean_rhythm_is_learnt_exactly() -> None:
+    """Hour of day and weekend, without noise: what is expected of the week after is what happens."""
+    hours = hourly(14)
+    values = (hours % 24 + 100 * (weekday_of(hours) >= 5))[None, :]
+    rhythm = Rhythm.learn(values, np.zeros(values.shape), hours)
+    later = hours + 14 * 24
+
+    assert rhythm.at(later)[0][0] == pytest.approx(values[0])
+    assert rhythm.at(later)[1][0] == pytest.approx(0, abs=1e-18)
+
+
+def test_days_of_the_week_are_learnt_from_four_weeks() -> None:
+    """A Tuesday that is 5 higher than other days is expected to be so, from 28 days on and not from 14."""
+    for n_days, expected in ((28, 5.0), (14, 1.0)):  # of 14 days the mean of five working days moves by 1
+        hours = hourly(n_days)
+        values = np.where(weekday_of(hours) == 1, 5.0, 0.0)[None, :]
+        rhythm = Rhythm.learn(values, np.zeros(values.shape), hours)
+        at = rhythm.at(np.array([MONDAY + 24 * 7 * 10 + 24 + 9]))[0][0, 0]
+        assert at == pytest.approx(expected, abs=0.35)
+
+
+def test_noise_gets_no_rhythm() -> None:
+    """Where hours differ by chance alone their means are drawn together: most of what is fitted to noise is gone."""
+    random = np.random.default_rng(5)
+    values = random.normal(size=(200, 24 * 7))
+    rhythm = Rhythm.learn(values, np.zeros(values.shape), hourly(7))
+    plain = values.reshape(200, 7, 24).mean(axis=1)
+
+    assert rhythm.expected.std(axis=1).mean() < 0.35 * plain.std(axis=1).mean()
+
+
+def test_the_variance_between_windows_is_what_errors_do_not_explain() -> None:
+    """Values vary by 0.3 between windows and by 0.4 inside them: the first is found, the second is not counted."""
+    random = np.random.default_rng(6)
+    values = 7 + random.normal(0, 0.3, (50, 24 * 28)) + random.normal(0, 0.4, (50, 24 * 28))
+    rhythm = Rhythm.learn(values, np.full(values.shape, 0.16), hourly(28))
+
+    assert np.sqrt(rhythm.variance.mean()) == pytest.approx(0.3, rel=0.1)
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.4, 0.8])
+def test_dependence_between_windows_is_found(phi: float) -> None:
+    """The correlation of an autoregressive stream is estimated, and innovations lose it."""
+    random = np.random.default_rng(7)
+    z = random.normal(size=(40, 24 * 28))
+    for t in range(1, z.shape[1]):
+        z[:, t] += phi * z[:, t - 1]
+    baseline = learn(z)
+
+    assert np.median(baseline.correlation) == pytest.approx(phi, abs=0.05)
+    u = innovations((z - z.mean(axis=1, keepdims=True)) / z.std(axis=1, keepdims=True), baseline.correlation)
+    left = [np.corrcoef(row[2:], row[1:-1])[0, 1] for row in u]
+    assert np.median(np.abs(left)) < 0.05
+
+
+def test_after_a_gap_a_window_is_not_compared_with_an_older_one() -> None:
+    """The innovation is z shrunk by 1 - phi where the window before is missing."""
+    z = np.array([[2.0, 4.0, np.nan, 6.0]])
+    u = innovations(z, np.array([0.5]))
+    assert u[0, [0, 1, 3]].tolist() == [1.0, 3.0, 3.0]
+    assert np.isnan(u[0, 2])
+
+
+def test_tails_and_scale_are_those_of_the_process() -> None:
+    """Normal noise gets light tails, Student's t with 2 degrees of freedom heavy ones; never lighter than the truth."""
+    random = np.random.default_rng(8)
+    normal, heavy = learn(random.normal(size=(60, 672))), learn(random.standard_t(2, size=(60, 672)))
+
+    assert np.median(normal.tails) >= 20
+    assert np.all(heavy.tails <= 3)
+    # the spread of z is 1 or a little less, for its cell's own mean was fitted; the scale is raised by 2 / sqrt(672)
+    assert 1.0 < np.median(normal.scale) < 1.09
+
+
+def test_a_level_that_wanders_from_day_to_day_widens_the_band() -> None:
+    """Days whose level varies as much as hours do get a band that holds them; independent hours a narrow one."""
+    random = np.random.default_rng(9)
+    hour = random.normal(size=(40, 28, 24))
+    calm, wandering = learn(hour.reshape(40, -1)), learn((hour + random.normal(size=(40, 28, 1))).reshape(40, -1))
+
+    assert np.median(calm.band) < 0.5
+    assert np.median(wandering.band) > 1.5
+
+
+def test_blocks_are_days_or_weeks() -> None:
+    """24 hourly windows, 4 of six hours, 7 of a day; and resampling keeps whole blocks, the same ones every time."""
+    assert [day_blocks(np.array([0.0, step])) for step in (1, 6, 24)] == [24, 4, 7]
+    places = resampled_days(50, 24, n_windows=200)
+    assert places[:48].tolist() == list(range(48))
+    assert len(places) == 216
+    assert np.all(np.diff(places.reshape(-1, 24), axis=1) == 1)
+    assert np.array_equal(places, resampled_days(50, 24, n_windows=200))
+
+
+def test_a_baseline_survives_json() -> None:
+    """What is stored in Postgres is the baseline, to the last digit."""
+    random = np.random.default_rng(10)
+    baseline = learn(random.normal(size=(1, 24 * 28)))
+    back = Baseline.from_json(baseline.to_json())
+
+    hours = hourly(3) + 24 * 40
+    variances = np.full((1, len(hours)), 0.01)
+    for mine, theirs in zip(baseline.expectation(variances, hours), back.expectation(variances, hours), strict=True):
+        assert np.array_equal(mine, theirs)
+    assert np.array_equal(baseline.log_density(np.array([[0.3, 7.0]])), back.log_density(np.array([[0.3, 7.0]])))
