@@ -14,6 +14,7 @@ from llmmon import __version__
 from llmmon.cli import (
     audit,
     batch,
+    certify,
     evaluation,
     explain,
     inspection,
@@ -70,6 +71,7 @@ for _verb in (
     *(
         explain.explain,
         reproduce.reproduce,
+        certify.certify,
         evaluation.evaluate,
         inspection.coverage,
         inspection.query,
