@@ -72,6 +72,7 @@ for _verb in (
         certify.certify,
         explain.explain,
         reproduce.reproduce,
+        certify.certify,
         evaluation.evaluate,
         inspection.coverage,
         inspection.query,

@@ -10,7 +10,7 @@ import click
 from llmmon.cli import context
 from llmmon.pipeline import explain as explain_stage
 from llmmon.pipeline.alert_sentence import amount
-from llmmon.pipeline.explanation import Explanation, name_of, range_of, signed
+from llmmon.pipeline.explanation import Explanation, label_of, name_of, range_of, signed
 from llmmon.pipeline.subgroups import Carrier
 
 
@@ -45,14 +45,12 @@ def explain(alert_id: int, config_path: Path, database_url: str | None, as_json:
 
 def _values(found: Explanation) -> None:
     click.echo("\nValue before and now")
-    rows = []
-    for name, label, side in (
-        ("before", "reference", found.before),
-        ("in the alert's window", "current", found.now),
-    ):
-        windows = found.windows[label] if label == "reference" else found.windows[label][:1]
-        rows.append((name, _amount(side["value"], found.unit), _interval(side, found.unit), side["n"], _span(windows)))
-    context.print_rows(("", "value", "95% interval", "n", "windows from"), rows)
+    sides = (("before", found.before, found.windows["reference"]), ("in the alert's window", found.now, [found.window]))
+    rows = [
+        (name, _amount(side["value"], found.unit), _interval(side, found.unit), side["n"], _span(windows))
+        for name, side, windows in sides
+    ]
+    context.print_rows(("", "value", "95% interval", "n", "windows"), rows)
 
 
 def _segments(found: Explanation) -> None:
@@ -107,7 +105,7 @@ def _shares(found: Explanation) -> None:
     if told.attribution is not None:
         unit = found.reading_unit
         rows = [
-            (item.cause, signed(item.value, unit), range_of(item, unit), item.reason or "")
+            (label_of(item, told), signed(item.value, unit), range_of(item, unit), item.reason or "")
             for item in (*told.attribution.shares, told.attribution.total)
         ]
         context.print_rows(("cause", "share", "95% interval", ""), rows)

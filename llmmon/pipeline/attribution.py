@@ -261,6 +261,8 @@ class _Strata:
 def _share(cause: str, value: float, influence: Sequence[Floats], weights: Sequence[Floats], span: float) -> Share:
     from scipy.special import stdtrit
 
+    if abs(value) < 1e-12 * span:  # what is left of sums that cancel
+        value = 0.0
     variances, degrees = [], []
     for side, weight in zip(influence, weights, strict=True):
         size = max(effective_n(weight), 1.5)  # a weight that outweighs all others leaves about one request

@@ -105,6 +105,7 @@ def _explained(connection: Connection, config: Config, settings: DeploymentConfi
         statement=statement_of(told, unit),
         before=_before(metric, before, alert),
         now={"value": alert.value, "low": alert.low, "high": alert.high, "n": alert.n},
+        window=Window(start=alert.window_start, end=alert.window_end).key,
         windows=windows,
         reading=None if isinstance(reading, NoReading) else reading.name,
         reading_unit=unit,

@@ -22,6 +22,8 @@ class Explanation:
         What the change comes from, in one or two sentences.
     before, now : mapping
         ``value, low, high, n``, as far as there are any, and a reason otherwise.
+    window : str
+        Key of the alert's window.
     windows : mapping
         Keys of the windows on both sides, ``reference`` and ``current``.
     reading : str or None
@@ -46,6 +48,7 @@ class Explanation:
     statement: str
     before: Json
     now: Json
+    window: str
     windows: dict[str, list[str]]
     reading: str | None
     reading_unit: str
@@ -136,19 +139,29 @@ def steps_of(told: Told, alert_id: int, windows: dict[str, list[str]], per_windo
 
 
 def signed(value: float | None, unit: str) -> str:
-    """Return a difference with its sign.
+    """Return a difference with its sign; between shares it is in percentage points.
 
     Examples
     --------
     >>> signed(0.125, "0/1"), signed(-3.5, "words")
-    ('+12.5%', '-3.5 words')
+    ('+12.5 pp', '-3.5 words')
     """
-    return "-" if value is None else f"{'+' if value >= 0 else '-'}{amount(abs(value), unit)}"
+    if value is None:
+        return "-"
+    return f"{'+' if value >= 0 else '-'}{amount(abs(value), unit)}".replace("%", " pp")
 
 
 def range_of(item: Share | Carrier, unit: str) -> str:
     """Return an interval of a difference."""
     return "-" if item.low is None else f"{signed(item.low, unit)} to {signed(item.high, unit)}"
+
+
+def label_of(share: Share, told: Told) -> str:
+    """Return the cause of a share, with what a missing lane leaves in it."""
+    if share.cause != "model":
+        return share.cause
+    merged = [name for lane, name in (("serving", "serving noise"), ("reference", "traffic")) if not told.lanes[lane]]
+    return " or ".join(["model", *merged])
 
 
 def name_of(carrier: Carrier) -> str:

@@ -178,10 +178,10 @@ def _questions(chosen: tuple[str, ...], before: Sliced, now: Sliced, shift: floa
     from scipy.special import ndtr, stdtr, stdtrit
 
     means, errors, degrees = zip(*(side.mean(span) for side in (*sums, *rest)), strict=True)
-    inner = means[1] - means[0]
-    gap = inner - (means[3] - means[2])
-    variance = sum(errors)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # cells without requests are not asked about
+        inner = means[1] - means[0]
+        gap = inner - (means[3] - means[2])
+        variance = sum(errors)
         freedom = variance**2 / sum(error**2 / n for error, n in zip(errors, degrees, strict=True))
         t = np.where(variance > 0, gap / np.sqrt(variance), 0.0)
         own = errors[0] + errors[1]

@@ -132,6 +132,14 @@ def detect() -> Counts:
     return {name: _plain(detect_changes(_store(), config, name)) for name in config.deployments}
 
 
+def explain() -> Counts:
+    """Explain alerts that have no explanation, or one that more windows may complete."""
+    from llmmon.pipeline.explain import explain_waiting
+
+    config = configuration()
+    return {name: explain_waiting(_store(), config, name) for name in config.deployments}
+
+
 def deliver() -> Counts:
     """Drain the outbox."""
     from llmmon.pipeline.deliver import deliver as drain

@@ -49,9 +49,9 @@ min_effect = 3
 [deployments.assistant.monitors.latency]
 metric = {type = "latency_quantile", quantile = 0.5}
 min_effect = 1000000
-[deployments.assistant.monitors.token-drift]
-metric = {type = "ks_distance", field = "n_output_tokens"}
-min_effect = 0.1
+[deployments.assistant.monitors.route-mix]
+metric = {type = "jensen_shannon", field = "route"}
+min_effect = 0.05
 """
 N_HOURS, N_CALM, PER_HOUR = 9, 6, 40
 HOURS = [Window(start=EPOCH + timedelta(hours=h), end=EPOCH + timedelta(hours=h + 1)) for h in range(N_HOURS)]

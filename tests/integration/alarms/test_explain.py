@@ -99,15 +99,19 @@ def test_without_replays_the_missing_lanes_are_named(after_change: Changed) -> N
     assert "cannot be told" in found.statement
 
 
-def test_a_drift_of_a_distribution_is_explained_by_ranks(after_change: Changed) -> None:
-    """A distance has no value per request; the rank of each among the reference's values has."""
+def test_a_drift_of_the_mix_is_traffic_and_shows_requests(after_change: Changed) -> None:
+    """A change of the mix of routes is traffic by what it is; shown are requests of the route that grew."""
     database, config = after_change("traffic")
 
-    found = explain(database, config, _alert(database, "token-drift"))
+    found = explain(database, config, _alert(database, "route-mix"))
 
-    assert found.reading == "rank of n_output_tokens among the reference windows"
-    assert found.before["value"] is not None
-    assert found.requests
+    assert (found.cause, found.reading, found.search) == ("traffic", None, None)
+    with database.transaction() as connection:
+        keys = [item["request_key"] for item in found.requests]
+        routes = connection.exec_driver_sql(
+            "SELECT DISTINCT route FROM llmmon.request_log WHERE request_key = ANY (%(keys)s)", {"keys": keys}
+        ).scalars()
+        assert (len(keys), list(routes)) == (5, ["code"])
 
 
 def test_the_verb_prints_it_for_people_and_for_scripts(

@@ -41,12 +41,12 @@ def test_every_alert_comes_out_again_bit_by_bit(after_change: Changed) -> None:
     """A mean of scores and a distance to the stored reference: every step of both gives the stored numbers."""
     database, config = after_change("traffic")
     alerts = _ids(database)
-    assert set(alerts) == {"answer-length", "token-drift"}
+    assert set(alerts) == {"answer-length", "route-mix"}
 
     for alert_id in alerts.values():
         found = reproduce(database, config, alert_id)
         assert found.is_equal, [(check.name, check.differs, check.reasons) for check in found.checks]
-    names = [check.name for check in reproduce(database, config, alerts["token-drift"]).checks]
+    names = [check.name for check in reproduce(database, config, alerts["route-mix"]).checks]
     assert names == ["reference", "measurement", "evidence", "threshold"]
 
 
@@ -82,7 +82,7 @@ def test_rows_that_came_later_are_left_out_and_named(after_change: Changed, tmp_
     """A late request changes the window; over the rows known then the numbers are still the same."""
     database, config = after_change("model")
     late = make_line(9999, timestamp=HOURS[-1].start.isoformat().replace("+00:00", "Z"), route="chat", latency_ms=1.0)
-    (tmp_path / "logs.jsonl").write_text(json.dumps(late) + "\n", "utf-8")
+    (tmp_path / "late.jsonl").write_text(json.dumps(late) + "\n", "utf-8")
     source = config.sources["logs"].read.model_copy(update={"parameters": {"path": str(tmp_path / "*.jsonl")}})
     moved = config.model_copy(update={"sources": {"logs": config.sources["logs"].model_copy(update={"read": source})}})
     ingest_source(database, moved, "logs")
