@@ -788,6 +788,129 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged attribute, each group''s rate, its ratio to the highest group''s rate and whether that is below four fifths, with n and the share of requests; requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. A flag on few requests proves little. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
 sha256 c92ea2370332b92abb192441b7e6442e335c56166e0cd24813597348dbccad78';
 
+CREATE TABLE llmmon.certification (
+    certification_id bigint NOT NULL,
+    deployment text NOT NULL,
+    window_start timestamp with time zone,
+    window_end timestamp with time zone,
+    n_windows integer NOT NULL,
+    n_missing_windows integer NOT NULL,
+    window_hours double precision NOT NULL,
+    alpha double precision NOT NULL,
+    n_watched integer NOT NULL,
+    n_runs integer NOT NULL,
+    provenance_id bigint NOT NULL,
+    certified_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT certification_n_missing_windows_check CHECK ((n_missing_windows >= 0)),
+    CONSTRAINT certification_n_runs_check CHECK ((n_runs >= 0)),
+    CONSTRAINT certification_n_watched_check CHECK ((n_watched > 0)),
+    CONSTRAINT certification_n_windows_check CHECK ((n_windows >= 0))
+);
+
+COMMENT ON TABLE llmmon.certification IS 'One run of llmmon certify: which windows were copied, and how often a fault was planted in them. Nothing was planted in the tables themselves.';
+
+COMMENT ON COLUMN llmmon.certification.n_windows IS 'Quiet windows that were learnt from: those of the longest stretch that no alert lies in.';
+
+COMMENT ON COLUMN llmmon.certification.n_missing_windows IS 'Quiet windows that are missing before anything can be told; 0 where results were had.';
+
+COMMENT ON COLUMN llmmon.certification.n_watched IS 'Windows that a fault was watched for.';
+
+COMMENT ON COLUMN llmmon.certification.n_runs IS 'How often each fault and size was planted.';
+
+CREATE TABLE llmmon.certification_result (
+    certification_id bigint NOT NULL,
+    place integer NOT NULL,
+    monitor text NOT NULL,
+    fault text NOT NULL,
+    size double precision NOT NULL,
+    size_unit text NOT NULL,
+    n_runs integer NOT NULL,
+    n_detected integer NOT NULL,
+    share_detected double precision,
+    low double precision,
+    high double precision,
+    median_delay_windows double precision,
+    effect double precision,
+    min_effect double precision,
+    unit text,
+    reason text,
+    CONSTRAINT absent_has_a_reason CHECK ((num_nonnulls(share_detected, reason) >= 1)),
+    CONSTRAINT certification_result_check CHECK (((n_detected >= 0) AND (n_detected <= n_runs))),
+    CONSTRAINT certification_result_n_runs_check CHECK ((n_runs >= 0))
+);
+
+COMMENT ON TABLE llmmon.certification_result IS 'How often each monitor noticed each fault and size, and how soon.';
+
+COMMENT ON COLUMN llmmon.certification_result.place IS 'Order of the rows: the sizes of a fault, smallest change first.';
+
+COMMENT ON COLUMN llmmon.certification_result.monitor IS '* for the deployment: at least one monitor noticed.';
+
+COMMENT ON COLUMN llmmon.certification_result.fault IS 'none: nothing was planted, and what was noticed is a false alarm.';
+
+COMMENT ON COLUMN llmmon.certification_result.median_delay_windows IS 'Over the runs that noticed; 1 when the first window with the fault alarmed.';
+
+COMMENT ON COLUMN llmmon.certification_result.effect IS 'Median over the planted windows of how far the fault moves the value over all traffic, in unit.';
+
+COMMENT ON COLUMN llmmon.certification_result.min_effect IS 'Smallest change the monitor is told to alarm for, in unit.';
+
+COMMENT ON COLUMN llmmon.certification_result.reason IS 'Why there is no share, or why nothing can be noticed.';
+
+CREATE VIEW compliance.detection_power WITH (security_invoker='true') AS
+ SELECT c.deployment,
+    c.certified_at,
+    r.monitor,
+    r.fault,
+    r.size,
+    r.size_unit,
+    r.share_detected,
+    r.low,
+    r.high,
+    r.n_runs,
+    r.n_detected,
+    r.median_delay_windows,
+    (r.median_delay_windows * c.window_hours) AS median_delay_hours,
+    ((c.n_watched)::double precision * c.window_hours) AS watched_hours,
+    smallest.size AS smallest_size_noticed,
+    r.effect,
+    r.min_effect,
+    r.unit,
+        CASE
+            WHEN (c.n_missing_windows > 0) THEN (('cannot tell yet: needs '::text || c.n_missing_windows) || ' more quiet windows'::text)
+            ELSE r.reason
+        END AS reason,
+    c.window_start,
+    c.window_end,
+    c.n_windows,
+    c.alpha,
+    p.seed,
+    p.code_version,
+    p.config_digest
+   FROM (((( SELECT DISTINCT ON (certification.deployment) certification.certification_id,
+            certification.deployment,
+            certification.window_start,
+            certification.window_end,
+            certification.n_windows,
+            certification.n_missing_windows,
+            certification.window_hours,
+            certification.alpha,
+            certification.n_watched,
+            certification.n_runs,
+            certification.provenance_id,
+            certification.certified_at
+           FROM llmmon.certification
+          ORDER BY certification.deployment, certification.certification_id DESC) c
+     JOIN llmmon.provenance p USING (provenance_id))
+     LEFT JOIN llmmon.certification_result r USING (certification_id))
+     LEFT JOIN LATERAL ( SELECT s.size
+           FROM llmmon.certification_result s
+          WHERE ((s.certification_id = r.certification_id) AND (s.monitor = r.monitor) AND (s.fault = r.fault) AND (s.share_detected >= (0.8)::double precision) AND (s.fault <> 'none'::text))
+          ORDER BY s.place
+         LIMIT 1) smallest ON (true))
+  ORDER BY c.deployment, r.place;
+
+COMMENT ON VIEW compliance.detection_power IS 'Detection power: per deployment, what the newest certification showed its monitors to notice. Each row is a monitor (* for all of the deployment together), a planted fault and its size: how often it was noticed with its 95% interval, how soon, how far it moves the monitor''s value, and the smallest size that at least 80% of runs noticed. Fault none: nothing was planted, so what was noticed is a false alarm. Duties: AI Act Art. 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.13 (effectiveness of measures).
+sha256 8d6b404a130d13d6d81314272202bb3ee642e048999b9ada1f2e2fcaeed78324';
+
 CREATE TABLE llmmon.measurement (
     measurement_id bigint NOT NULL,
     deployment text NOT NULL,
@@ -1848,6 +1971,15 @@ ALTER TABLE llmmon.alert_explanation ALTER COLUMN explanation_id ADD GENERATED A
     CACHE 1
 );
 
+ALTER TABLE llmmon.certification ALTER COLUMN certification_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.certification_certification_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE llmmon.delivery_attempt (
     delivery_attempt_id bigint NOT NULL,
     delivery_id bigint NOT NULL,
@@ -2166,6 +2298,12 @@ ALTER TABLE ONLY llmmon.delivery
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT an_episode_alerts_once UNIQUE (dedupe_key);
 
+ALTER TABLE ONLY llmmon.certification
+    ADD CONSTRAINT certification_pkey PRIMARY KEY (certification_id);
+
+ALTER TABLE ONLY llmmon.certification_result
+    ADD CONSTRAINT certification_result_pkey PRIMARY KEY (certification_id, monitor, fault, size);
+
 ALTER TABLE ONLY llmmon.coverage
     ADD CONSTRAINT coverage_pkey PRIMARY KEY (deployment, window_start, stage, state, reason);
 
@@ -2285,6 +2423,8 @@ ALTER TABLE ONLY public.llmmon_alembic_version
 
 CREATE UNIQUE INDEX a_source_has_one_unresolved_alert ON llmmon.alert USING btree (source) WHERE ((state <> 'resolved'::text) AND (source IS NOT NULL));
 
+CREATE INDEX certification_by_deployment ON llmmon.certification USING btree (deployment, certification_id);
+
 CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
 
 CREATE INDEX evidence_by_window ON llmmon.evidence USING btree (deployment, window_start);
@@ -2371,6 +2511,12 @@ ALTER TABLE ONLY llmmon.alert
 
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT alert_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.certification
+    ADD CONSTRAINT certification_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.certification_result
+    ADD CONSTRAINT certification_result_certification_id_fkey FOREIGN KEY (certification_id) REFERENCES llmmon.certification(certification_id);
 
 ALTER TABLE ONLY llmmon.delivery
     ADD CONSTRAINT delivery_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES llmmon.alert(alert_id);
@@ -2657,6 +2803,15 @@ GRANT SELECT(key_id) ON TABLE llmmon.score TO llmmon_auditor;
 
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_writer;
+
+GRANT SELECT,INSERT ON TABLE llmmon.certification TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.certification TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.certification_result TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.certification_result TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.detection_power TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.detection_power TO llmmon_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.measurement TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;

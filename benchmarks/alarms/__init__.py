@@ -37,7 +37,7 @@ def run(
     changed : int
         Streams per detection task, each with its own start of the change.
     quick : int
-        1 for small sizes instead: under two minutes, too few deployments to tell 5% from 20%.
+        1 for small sizes instead: for a look only, with too few deployments to tell 5% from 20%.
     part : str
         ``hourly``, ``short`` (hourly with a day of reference), ``daily``, ``detection`` or ``all``.
     only : str
@@ -46,7 +46,7 @@ def run(
     if part not in (*_PARTS, "all"):
         raise SystemExit(f"benchmarks: part={part}: expected one of {', '.join(_PARTS)}, all")
     if quick:
-        seeds, streams, windows, days, changed = 2, 50, 1000, 100, 30
+        seeds, streams, windows, days, changed = 2, 30, 600, 60, 20
     if not data.is_there():
         say(data.MISSING)
     rules, numbers = peers(), range(seeds)

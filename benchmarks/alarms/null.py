@@ -26,7 +26,9 @@ def pools_of(kind: str, *, daily: bool) -> Sequence[Pool]:
     random = np.random.default_rng(20251125)
     if kind.startswith("servegen"):
         return pools.servegen(daily=daily, days=kind.partition("-")[2] or "weekday", random=random)
-    return {"azure": pools.azure, "llmperf": pools.llmperf, "arena": pools.arena}[kind]()
+    if kind == "azure":
+        return pools.azure(daily=daily)
+    return {"llmperf": pools.llmperf, "arena": pools.arena}[kind]()
 
 
 def null_streams(

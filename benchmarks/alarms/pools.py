@@ -149,7 +149,7 @@ def _drawn(quarters: list[tuple[Floats, Floats] | None], *, daily: bool, random:
     return rows.reshape(14, 200) if daily else rows.reshape(-1, 100)
 
 
-def azure() -> list[Pool]:
+def azure(*, daily: bool) -> list[Pool]:
     """Return statistics of prompt and output tokens in neighbouring windows of 40 to 160 requests of one hour."""
     pools = []
     for n in (40, 80, 160):
@@ -159,7 +159,7 @@ def azure() -> list[Pool]:
         named["outputs under 50"] = ((columns[1][1] < 50).astype(float), True)
         whole = len(columns[0][1]) // n * n
         places = np.arange(whole).reshape(-1, n)
-        pools.append(_of_rows(f"azure n={n}", named, places, blocks(len(places), 24)))
+        pools.append(_of_rows(f"azure n={n}", named, places, blocks(len(places), 4 if daily else 24)))
     return pools
 
 

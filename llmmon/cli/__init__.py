@@ -14,6 +14,7 @@ from llmmon import __version__
 from llmmon.cli import (
     audit,
     batch,
+    certify,
     evaluation,
     explain,
     inspection,
@@ -68,8 +69,10 @@ for _verb in (
     probe.probe,
     *(batch.batch, quarantine.quarantine, subject.subject),
     *(
+        certify.certify,
         explain.explain,
         reproduce.reproduce,
+        certify.certify,
         evaluation.evaluate,
         inspection.coverage,
         inspection.query,

@@ -101,7 +101,7 @@ def measure(database: Database, config: Config, deployment: str, window: Window)
                 current = reference.frames
             else:
                 current = load_window(connection, settings, deployment, each)
-            found = list(_estimates(monitors, current, each, reference))
+            found = list(estimates(monitors, current, each, reference))
             n = len(select(current, [each], Segment()).requests)
             for monitor, segment, estimate, summary_id in found:
                 record = Measurement(
@@ -141,7 +141,7 @@ def measure(database: Database, config: Config, deployment: str, window: Window)
     return result
 
 
-def _estimates(
+def estimates(
     monitors: Sequence[Monitor], current: Frames, window: Window, reference: Reference
 ) -> Iterator[tuple[Monitor, Segment, Estimate, int | None]]:
     """Yield the estimate of every monitor and segment, and the number of the stored summary it was compared with."""

@@ -164,6 +164,18 @@ def render_reports() -> Counts:
     return counts
 
 
+def certify(deployment: str) -> Counts:
+    """State which faults of which size the monitors of one deployment would notice."""
+    from llmmon.pipeline.certify import certify as certify_monitors
+
+    found = certify_monitors(_store(), configuration(), deployment)
+    return {
+        "n_windows": len(found.windows),
+        "n_missing_windows": found.n_missing_windows,
+        "n_results": len(found.results),
+    }
+
+
 def maintain() -> Counts:
     """Make day partitions ahead, retire what is past its retention, expire windows that nobody will finish."""
     from llmmon.pipeline.maintain import maintain as keep_house

@@ -129,6 +129,24 @@ def test_stream_shows_gap_and_reference_windows(site, connect):
     assert ">reference windows</text>" in text
 
 
+def test_detection_power_shows_the_smallest_size_that_was_noticed(site, connect):
+    """Per fault one line: the smallest size noticed in 80% of runs, by whom, how soon; or the largest tried."""
+    text = re.sub(r"<[^>]*>|\s+", " ", connect().get(f"/llmmon/deployments/{ASSISTANT}").text)
+    text = re.sub(r"\s+", " ", text)
+
+    assert "nothing planted: false alarms 0.0%" in text
+    assert "refusal share 20.0% of answers 100.0% 90.0% to 100.0% 3 h refusal-rate" in text
+    assert "latency factor not 2 times, the largest tried 20.0%" in text
+    assert "ttft factor no monitor measures what this fault changes" in text
+
+
+def test_detection_power_that_is_not_known_says_what_is_missing(site, connect):
+    """Too short a history names how many windows more; a deployment that was never certified says how to do it."""
+    short = connect().get(f"/llmmon/deployments/{quote(HOSTILE_NAME, safe='')}").text
+    assert "Cannot tell yet: needs <span" in short
+    assert "Not certified yet" in connect().get(f"/llmmon/deployments/{SURVEY}").text
+
+
 def test_account_that_does_not_close_is_marked(site, connect):
     """A stage that lost two requests is called out, with how many are missing."""
     text = connect().get(f"/llmmon/coverage?deployment={ASSISTANT}&before=2023-06-27T10:00:00").text

@@ -85,12 +85,12 @@ def test_wasserstein_interval_covers_the_true_distance() -> None:
     metric = Wasserstein(field="latency_ms")
     for shift in (0.0, 0.5):
         hits = 0
-        for _ in range(200):
+        for _ in range(80):
             values, others = random.normal(shift, 1, 60), random.normal(0, 1, 200)
             found = against(metric, make_window(60, latency_ms=values), make_window(200, latency_ms=others))
             scale = found.detail["reference_iqr"]
             hits += found.low * scale <= shift <= found.high * scale
-        assert hits >= 186
+        assert hits >= 73
 
 
 def test_wasserstein_without_a_spread_says_so() -> None:
@@ -103,12 +103,12 @@ def test_wasserstein_without_a_spread_says_so() -> None:
 
 @pytest.mark.parametrize("field", ["prompt", "numbers"])
 def test_mmd_is_silent_when_alike_and_sees_a_change(field: str) -> None:
-    """Over 40 pairs the interval holds 0 nearly always; another mix of topics, or of numbers, is far from 0."""
+    """Over 30 pairs the interval holds 0 nearly always; another mix of topics, or of numbers, is far from 0."""
     metric = Mmd(fields=["prompt"] if field == "prompt" else ["latency_ms", "n_output_tokens"])
     random = np.random.default_rng(2)
 
     def window(n: int, share: float, first_key: int):
-        code = int(n * share)
+        code = int(random.binomial(n, share))
         tokens = random.lognormal(4, 1, n)
         return make_window(
             n,
@@ -119,12 +119,12 @@ def test_mmd_is_silent_when_alike_and_sees_a_change(field: str) -> None:
         )
 
     silent, squares = 0, []
-    for number in range(40):
+    for number in range(30):
         found = against(metric, window(60, 0.3, 1000 * number), window(200, 0.3, 1000 * number + 500))
         silent += found.low == 0
         squares.append(found.detail["squared"])
-    assert silent >= 37
-    assert abs(np.mean(squares)) < 3 * np.std(squares) / math.sqrt(40)
+    assert silent >= 27
+    assert abs(np.mean(squares)) < 3 * np.std(squares) / math.sqrt(30)
     changed = against(metric, window(60, 0.8, 1), window(200, 0.3, 500))
     assert changed.low > 0.05
 
