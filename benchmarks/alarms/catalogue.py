@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.alarms import data, null, texts
-from benchmarks.alarms.pools import blocks
+from benchmarks.alarms.pools import N_DRAWS, blocks, neighbours
 from benchmarks.alarms.tasks import Amount, Pair, Task, at_once, at_three, mean, of_rows, planted, ramp, rate, real
 
 _PLACES = 4000
@@ -113,5 +113,6 @@ def is_right(task: str, row: dict[str, Any]) -> bool:
 def _arena(before: str, after: str) -> list[Pair]:
     rows = [texts.columns(model)["words"][0] for model in (before, after)]
     size = min(len(column) for column in rows)
-    places = (np.arange(size)[:, None] + np.arange(40)) % size
-    return [of_rows(rows[0], rows[1], statistic="mean", n=40, places=(places, places), walk=blocks(size, 3, 40))]
+    places = neighbours(size, np.arange(size), 40)
+    walk = blocks(size, 3, 40, n_draws=N_DRAWS)
+    return [of_rows(rows[0], rows[1], statistic="mean", n=40, places=(places, places), walk=walk)]
