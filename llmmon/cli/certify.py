@@ -84,8 +84,8 @@ def _show(found: Certification) -> None:
     click.echo("")
     monitors = list(dict.fromkeys(row.monitor for row in found.results if row.monitor != WHOLE))
     context.print_rows(
-        ("monitor", "smallest effect", "notices, from the size on (moved by, noticed in, after)"),
-        [_monitor_line(found, name) for name in monitors],
+        ("monitor", "smallest effect", "fault", "size", "moved by", "runs", "after"),
+        [line for name in monitors for line in _monitor_lines(found, name)],
     )
     click.echo(f"\nnoticed: in at least {POWER:.0%} of runs; `llmmon query detection_power` shows every size")
 
@@ -107,21 +107,23 @@ def _fault_line(found: Certification, fault: str) -> tuple[str | None, ...]:
     return fault, size, f"{row.share_detected:.0%}", _interval(row), _delay(found, row), ", ".join(by)
 
 
-def _monitor_line(found: Certification, monitor: str) -> tuple[str, str, str]:
+def _monitor_lines(found: Certification, monitor: str) -> list[tuple[str | None, ...]]:
+    """Return what a monitor notices, and what it does not although it moves by the smallest effect."""
     rows = [row for row in found.results if row.monitor == monitor]
-    told = []
-    for fault in dict.fromkeys(row.fault for row in rows if row.fault != NOTHING):
-        row = smallest_noticed(rows, fault, monitor)
-        if row is not None:
-            told.append(f"{fault} {row.size:g} ({_moves(row)}, {row.share_detected:.0%}, {_delay(found, row)})")
-        elif (last := [item for item in rows if item.fault == fault][-1]).share_detected is not None:
-            told.append(f"not {fault} {last.size:g} ({_moves(last)}, {last.share_detected:.0%})")
+    effect = f"{rows[0].min_effect:g} {rows[0].unit}"
     waits = next((row.reason for row in rows if row.share_detected is None), None)
-    return monitor, f"{rows[0].min_effect:g} {rows[0].unit}", waits or "; ".join(told) or "nothing moves it"
-
-
-def _moves(row: CertificationResult) -> str:
-    return "no value to move" if row.effect is None else f"{row.effect:+.3g}"
+    if waits is not None:
+        return [(monitor, effect, waits, None, None, None, None)]
+    lines: list[tuple[str | None, ...]] = []
+    for fault in dict.fromkeys(row.fault for row in rows if row.fault != NOTHING):
+        tried = [row for row in rows if row.fault == fault]
+        row = smallest_noticed(tried, fault, monitor) or tried[-1]
+        is_noticed = row.n_detected >= POWER * row.n_runs
+        if is_noticed or abs(row.effect or 0.0) >= (row.min_effect or 0.0):
+            moved = None if row.effect is None else f"{row.effect:+.3g}"
+            size = f"{row.size:g} {row.size_unit}" if is_noticed else f"not {row.size:g} {row.size_unit}"
+            lines.append((monitor, effect, fault, size, moved, f"{row.share_detected:.0%}", _delay(found, row)))
+    return lines or [(monitor, effect, "no fault moves it far enough", None, None, None, None)]
 
 
 def _interval(row: CertificationResult) -> str:

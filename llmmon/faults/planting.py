@@ -96,7 +96,7 @@ def with_copies(frames: Frames, keys: Sequence[int]) -> Frames:
         copies["request_key"] = copies.pop("new_key")
         grown[name] = pandas.concat([rows, copies[rows.columns]], ignore_index=True) if len(copies) else rows
     requests = grown["requests"]
-    # without more than one key per request, the order of time tells nothing of what was planted
+    # copies stand where their originals do, as if they had been logged at the same moment
     grown["requests"] = requests.sort_values(["occurred_at", "request_key"], ignore_index=True)
     return dataclasses.replace(frames, **grown)
 

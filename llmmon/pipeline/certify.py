@@ -104,12 +104,12 @@ def certify(
     chosen = _chosen(fault_names)
     with database.transaction() as connection:
         subject = _subject(connection, config, deployment)
+    alpha = config.alpha if settings.alpha is None else settings.alpha
     missing = max(0, settings.reference_windows + 1 - len(subject.windows))
     results: list[CertificationResult] = []
     if missing:
         log.info("%s: cannot tell yet, needs %d more quiet windows", deployment, missing)
     else:
-        alpha = config.alpha if settings.alpha is None else settings.alpha
         known = learn(subject.rules, subject.streams, subject.windows[-1], alpha)
         copied = subject.windows[-_COPIED:]
         courses = [draw_course(copied, n_watched, np.random.default_rng([seed, run])) for run in range(n_runs)]
@@ -127,7 +127,7 @@ def certify(
         windows=subject.windows,
         n_missing_windows=missing,
         window_hours=config.window_hours,
-        alpha=config.alpha if settings.alpha is None else settings.alpha,
+        alpha=alpha,
         n_watched=n_watched,
         n_runs=0 if missing else n_runs,
         results=results,

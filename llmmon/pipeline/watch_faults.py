@@ -15,7 +15,7 @@ from llmmon.pipeline.plant_faults import MeasuredWindow
 from llmmon.pipeline.resample import resampled
 
 LONGEST_LEAD: Final = 24
-"""Quiet windows before a fault, at most: so many start points there are."""
+"""So many start points there are: a fault begins after 0 to 23 quiet windows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +53,7 @@ class Known:
 
 @dataclass(kw_only=True)
 class Watched:
-    """What the runs of one course gave: monitors and the window, counted from the fault's start, at which they alarmed.
+    """What one course gave: which monitors alarmed, and at which window.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Watched:
 
 
 def draw_course(windows: Sequence[Window], n_watched: int, rng: np.random.Generator) -> Course:
-    """Draw a course of up to 24 quiet windows and `n_watched` with the fault."""
+    """Draw a course of fewer than 24 quiet windows and `n_watched` with the fault."""
     lead = int(rng.integers(min(LONGEST_LEAD, n_watched)))
     return Course(windows=resampled(windows, lead + n_watched, rng), lead=lead)
 
@@ -102,10 +102,10 @@ def watch(known: Known, course: Course, measured: Mapping[Window, MeasuredWindow
         changed = {
             key: _advanced(known, key, _with_fault(hit, fault, key), course.lead, before.get(key)) for key in moved
         }
-        watching = {key[0] for key in moved} & known.ready - {
-            name for name, place in calm.items() if place < course.lead
-        }
-        alarms = _alarms(known, quiet, changed, range(course.lead, len(windows)), watching=watching)
+        alarmed_before = {name for name, place in calm.items() if place < course.lead}
+        watching = ({key[0] for key in moved} & known.ready) - alarmed_before
+        places = range(course.lead, len(windows)) if watching else range(0)
+        alarms = _alarms(known, quiet, changed, places, watching=watching)
         found.delays[fault] = {name: place - course.lead + 1 for name, place in alarms.items() if name in watching}
     return found
 
