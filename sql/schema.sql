@@ -160,6 +160,14 @@ BEGIN
   RETURN true;
 END $$;
 
+CREATE FUNCTION llmmon.bucket_of(value double precision) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (value <= (0.000001)::double precision) THEN '-32768'::integer ELSE (ceil((ln(value) / ln(((1.01)::double precision / (0.99)::double precision)))))::integer END;
+
+CREATE FUNCTION llmmon.bucket_value(bucket integer) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (bucket = '-32768'::integer) THEN (0)::double precision ELSE (((2)::double precision * power(((1.01 / 0.99))::double precision, (bucket)::double precision)) / (((1.01 / 0.99) + (1)::numeric))::double precision) END;
+
 CREATE FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -216,6 +224,112 @@ BEGIN
   END LOOP;
   RETURN partition_name;
 END $$;
+
+CREATE FUNCTION llmmon.histogram_quantiles(buckets smallint[], counts bigint[], levels double precision[]) RETURNS double precision[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ WITH cumulative AS MATERIALIZED (
+          SELECT llmmon.bucket_value((b.bucket)::integer) AS value,
+             sum(b.n) OVER (ORDER BY b.bucket) AS upto,
+             sum(b.n) OVER () AS total
+            FROM UNNEST(histogram_quantiles.buckets, histogram_quantiles.counts) b(bucket, n)
+         ), wanted AS (
+          SELECT l.place,
+             l.level,
+             (l.level * ((c.total - (1)::numeric))::double precision) AS rank
+            FROM (unnest(histogram_quantiles.levels) WITH ORDINALITY l(level, place)
+              CROSS JOIN ( SELECT max(cumulative.total) AS total
+                    FROM cumulative) c)
+         ), found AS (
+          SELECT w.place,
+             w.rank,
+             min(c.value) FILTER (WHERE ((c.upto)::double precision > floor(w.rank))) AS low,
+             min(c.value) FILTER (WHERE ((c.upto)::double precision > ceil(w.rank))) AS high
+            FROM (wanted w
+              CROSS JOIN cumulative c)
+           GROUP BY w.place, w.rank
+         )
+  SELECT array_agg((found.low + ((found.high - found.low) * (found.rank - floor(found.rank)))) ORDER BY found.place) AS array_agg
+    FROM found;
+END;
+
+CREATE TABLE llmmon.latency_sketch (
+    deployment text NOT NULL,
+    segment text NOT NULL,
+    field text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    n_requests bigint NOT NULL,
+    n_failed bigint NOT NULL,
+    n_missing bigint NOT NULL,
+    n bigint NOT NULL,
+    buckets smallint[] NOT NULL,
+    counts integer[] NOT NULL,
+    sketched_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT every_request_is_accounted_for CHECK (((n_requests = ((n_failed + n_missing) + n)) AND (LEAST(n_failed, n_missing, n) >= 0)))
+);
+
+COMMENT ON COLUMN llmmon.latency_sketch.n_failed IS 'Requests that failed; they are in no bucket.';
+
+COMMENT ON COLUMN llmmon.latency_sketch.n_missing IS 'Requests that succeeded and have no value: not logged, or not plausible (below 0).';
+
+COMMENT ON COLUMN llmmon.latency_sketch.buckets IS 'Bucket numbers, ascending; counts says how many values each holds.';
+
+CREATE FUNCTION llmmon.latency_quantiles(of_deployment text, from_at timestamp with time zone, until_at timestamp with time zone, of_segment text DEFAULT NULL::text) RETURNS TABLE(segment text, field text, p50 double precision, p90 double precision, p95 double precision, p99 double precision, n bigint, n_failed bigint, n_missing bigint, n_windows bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ WITH chosen AS (
+          SELECT s.segment,
+             s.field,
+             s.window_start,
+             s.n,
+             s.n_failed,
+             s.n_missing,
+             s.buckets,
+             s.counts
+            FROM llmmon.latency_sketch s
+           WHERE ((s.deployment = latency_quantiles.of_deployment) AND (s.window_start >= latency_quantiles.from_at) AND (s.window_start < latency_quantiles.until_at) AND ((latency_quantiles.of_segment IS NULL) OR (s.segment = latency_quantiles.of_segment)))
+         ), counted AS (
+          SELECT c_1.segment,
+             c_1.field,
+             (sum(c_1.n))::bigint AS n,
+             (sum(c_1.n_failed))::bigint AS n_failed,
+             (sum(c_1.n_missing))::bigint AS n_missing,
+             count(*) AS n_windows
+            FROM chosen c_1
+           GROUP BY c_1.segment, c_1.field
+         ), summed AS (
+          SELECT b.segment,
+             b.field,
+             b.bucket,
+             sum(b.n) AS n
+            FROM ( SELECT c_1.segment,
+                     c_1.field,
+                     unnest(c_1.buckets) AS bucket,
+                     unnest(c_1.counts) AS n
+                    FROM chosen c_1) b
+           GROUP BY b.segment, b.field, b.bucket
+         ), merged AS (
+          SELECT s.segment,
+             s.field,
+             llmmon.histogram_quantiles(array_agg(s.bucket), array_agg(s.n), '{0.5,0.9,0.95,0.99}'::double precision[]) AS q
+            FROM summed s
+           GROUP BY s.segment, s.field
+         )
+  SELECT c.segment,
+     c.field,
+     m.q[1] AS q,
+     m.q[2] AS q,
+     m.q[3] AS q,
+     m.q[4] AS q,
+     c.n,
+     c.n_failed,
+     c.n_missing,
+     c.n_windows
+    FROM (counted c
+      LEFT JOIN merged m USING (segment, field))
+   ORDER BY c.segment, c.field;
+END;
 
 CREATE TABLE audit.anchor (
     anchor_id bigint NOT NULL,
@@ -393,6 +507,71 @@ CREATE VIEW compliance.alarm_budget_ledger WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.alarm_budget_ledger IS 'Alarm budget: per deployment and window, the allowed error probability, how many streams were tested, the evidence an alarm needed, the strongest stream, and the alerts that were opened. So a false alarm has a stated price, and silence too. Duties: AI Act Art. 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.4 and 4.2.
 sha256 af53e99ec12565dce26426d175500089e5c9d62866ee828f6b13f688bdbe1a70';
+
+CREATE TABLE llmmon.alert_explanation (
+    explanation_id bigint NOT NULL,
+    alert_id bigint NOT NULL,
+    cause text,
+    statement text NOT NULL,
+    n_more bigint,
+    request_keys bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    detail jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    explained_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT alert_explanation_n_more_check CHECK ((n_more > 0))
+);
+
+COMMENT ON TABLE llmmon.alert_explanation IS 'What an alert''s change comes from, as far as the windows known then could tell; a later explanation that differs is a new row.';
+
+COMMENT ON COLUMN llmmon.alert_explanation.cause IS 'What carries most of the change; NULL while it cannot be told, with n_more replays that may tell it.';
+
+COMMENT ON COLUMN llmmon.alert_explanation.detail IS 'Values, segments, shares with intervals, windows and coverage; ids of requests, never their texts.';
+
+CREATE TABLE llmmon.provenance (
+    provenance_id bigint NOT NULL,
+    digest bytea NOT NULL,
+    kind text NOT NULL,
+    plugin text NOT NULL,
+    parameters jsonb NOT NULL,
+    code_version text NOT NULL,
+    config_digest text NOT NULL,
+    model_revision text,
+    seed bigint,
+    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
+
+CREATE VIEW compliance.alert_explanations WITH (security_invoker='true') AS
+ SELECT told.alert_id,
+    told.explanation_id,
+    alert.deployment,
+    alert.monitor,
+    alert.segment,
+    alert.window_start,
+    told.explained_at,
+    told.cause,
+    told.statement,
+    told.n_more AS n_more_replays_needed,
+    ((told.detail #>> '{attribution,n_reference}'::text[]))::bigint AS n_replays_before,
+    ((told.detail #>> '{attribution,n_current}'::text[]))::bigint AS n_replays_now,
+    share.by_cause AS shares,
+    (told.detail #> '{segments,carriers}'::text[]) AS segments,
+    cardinality(told.request_keys) AS n_requests_shown,
+    how.plugin AS method,
+    how.parameters,
+    how.code_version,
+    how.config_digest,
+    (told.explanation_id = max(told.explanation_id) OVER (PARTITION BY told.alert_id)) AS is_newest
+   FROM (((llmmon.alert_explanation told
+     JOIN llmmon.alert alert USING (alert_id))
+     JOIN llmmon.provenance how ON ((how.provenance_id = told.provenance_id)))
+     CROSS JOIN LATERAL ( SELECT jsonb_object_agg((item.item ->> 'cause'::text), (item.item - 'cause'::text)) AS by_cause
+           FROM jsonb_path_query(told.detail, '$."attribution"."shares"[*]'::jsonpath) item(item)) share)
+  ORDER BY told.alert_id, told.explanation_id;
+
+COMMENT ON VIEW compliance.alert_explanations IS 'Alert explanations: what each alert''s change was attributed to, with which evidence, from how many replays, and how that was computed. A cause is NULL while the replays could not tell it. A later explanation that differs is a row of its own. Duties: AI Act Art. 12(2) (situations that may result in a risk), 13(3) (interpretation of output), 26(5); NIST AI RMF MEASURE 2.9 and MANAGE 4.1.
+sha256 46fe763b0941f79afb3c7d83c1d765647fa1fbee3327d1773e9bc6e6796c77ec';
 
 CREATE TABLE llmmon.alert_event (
     alert_event_id bigint NOT NULL,
@@ -609,6 +788,129 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged attribute, each group''s rate, its ratio to the highest group''s rate and whether that is below four fifths, with n and the share of requests; requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. A flag on few requests proves little. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
 sha256 c92ea2370332b92abb192441b7e6442e335c56166e0cd24813597348dbccad78';
 
+CREATE TABLE llmmon.certification (
+    certification_id bigint NOT NULL,
+    deployment text NOT NULL,
+    window_start timestamp with time zone,
+    window_end timestamp with time zone,
+    n_windows integer NOT NULL,
+    n_missing_windows integer NOT NULL,
+    window_hours double precision NOT NULL,
+    alpha double precision NOT NULL,
+    n_watched integer NOT NULL,
+    n_runs integer NOT NULL,
+    provenance_id bigint NOT NULL,
+    certified_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT certification_n_missing_windows_check CHECK ((n_missing_windows >= 0)),
+    CONSTRAINT certification_n_runs_check CHECK ((n_runs >= 0)),
+    CONSTRAINT certification_n_watched_check CHECK ((n_watched > 0)),
+    CONSTRAINT certification_n_windows_check CHECK ((n_windows >= 0))
+);
+
+COMMENT ON TABLE llmmon.certification IS 'One run of llmmon certify: which windows were copied, and how often a fault was planted in them. Nothing was planted in the tables themselves.';
+
+COMMENT ON COLUMN llmmon.certification.n_windows IS 'Quiet windows that were learnt from: those of the longest stretch that no alert lies in.';
+
+COMMENT ON COLUMN llmmon.certification.n_missing_windows IS 'Quiet windows that are missing before anything can be told; 0 where results were had.';
+
+COMMENT ON COLUMN llmmon.certification.n_watched IS 'Windows that a fault was watched for.';
+
+COMMENT ON COLUMN llmmon.certification.n_runs IS 'How often each fault and size was planted.';
+
+CREATE TABLE llmmon.certification_result (
+    certification_id bigint NOT NULL,
+    place integer NOT NULL,
+    monitor text NOT NULL,
+    fault text NOT NULL,
+    size double precision NOT NULL,
+    size_unit text NOT NULL,
+    n_runs integer NOT NULL,
+    n_detected integer NOT NULL,
+    share_detected double precision,
+    low double precision,
+    high double precision,
+    median_delay_windows double precision,
+    effect double precision,
+    min_effect double precision,
+    unit text,
+    reason text,
+    CONSTRAINT absent_has_a_reason CHECK ((num_nonnulls(share_detected, reason) >= 1)),
+    CONSTRAINT certification_result_check CHECK (((n_detected >= 0) AND (n_detected <= n_runs))),
+    CONSTRAINT certification_result_n_runs_check CHECK ((n_runs >= 0))
+);
+
+COMMENT ON TABLE llmmon.certification_result IS 'How often each monitor noticed each fault and size, and how soon.';
+
+COMMENT ON COLUMN llmmon.certification_result.place IS 'Order of the rows: the sizes of a fault, smallest change first.';
+
+COMMENT ON COLUMN llmmon.certification_result.monitor IS '* for the deployment: at least one monitor noticed.';
+
+COMMENT ON COLUMN llmmon.certification_result.fault IS 'none: nothing was planted, and what was noticed is a false alarm.';
+
+COMMENT ON COLUMN llmmon.certification_result.median_delay_windows IS 'Over the runs that noticed; 1 when the first window with the fault alarmed.';
+
+COMMENT ON COLUMN llmmon.certification_result.effect IS 'Median over the planted windows of how far the fault moves the value over all traffic, in unit.';
+
+COMMENT ON COLUMN llmmon.certification_result.min_effect IS 'Smallest change the monitor is told to alarm for, in unit.';
+
+COMMENT ON COLUMN llmmon.certification_result.reason IS 'Why there is no share, or why nothing can be noticed.';
+
+CREATE VIEW compliance.detection_power WITH (security_invoker='true') AS
+ SELECT c.deployment,
+    c.certified_at,
+    r.monitor,
+    r.fault,
+    r.size,
+    r.size_unit,
+    r.share_detected,
+    r.low,
+    r.high,
+    r.n_runs,
+    r.n_detected,
+    r.median_delay_windows,
+    (r.median_delay_windows * c.window_hours) AS median_delay_hours,
+    ((c.n_watched)::double precision * c.window_hours) AS watched_hours,
+    smallest.size AS smallest_size_noticed,
+    r.effect,
+    r.min_effect,
+    r.unit,
+        CASE
+            WHEN (c.n_missing_windows > 0) THEN (('cannot tell yet: needs '::text || c.n_missing_windows) || ' more quiet windows'::text)
+            ELSE r.reason
+        END AS reason,
+    c.window_start,
+    c.window_end,
+    c.n_windows,
+    c.alpha,
+    p.seed,
+    p.code_version,
+    p.config_digest
+   FROM (((( SELECT DISTINCT ON (certification.deployment) certification.certification_id,
+            certification.deployment,
+            certification.window_start,
+            certification.window_end,
+            certification.n_windows,
+            certification.n_missing_windows,
+            certification.window_hours,
+            certification.alpha,
+            certification.n_watched,
+            certification.n_runs,
+            certification.provenance_id,
+            certification.certified_at
+           FROM llmmon.certification
+          ORDER BY certification.deployment, certification.certification_id DESC) c
+     JOIN llmmon.provenance p USING (provenance_id))
+     LEFT JOIN llmmon.certification_result r USING (certification_id))
+     LEFT JOIN LATERAL ( SELECT s.size
+           FROM llmmon.certification_result s
+          WHERE ((s.certification_id = r.certification_id) AND (s.monitor = r.monitor) AND (s.fault = r.fault) AND (s.share_detected >= (0.8)::double precision) AND (s.fault <> 'none'::text))
+          ORDER BY s.place
+         LIMIT 1) smallest ON (true))
+  ORDER BY c.deployment, r.place;
+
+COMMENT ON VIEW compliance.detection_power IS 'Detection power: per deployment, what the newest certification showed its monitors to notice. Each row is a monitor (* for all of the deployment together), a planted fault and its size: how often it was noticed with its 95% interval, how soon, how far it moves the monitor''s value, and the smallest size that at least 80% of runs noticed. Fault none: nothing was planted, so what was noticed is a false alarm. Duties: AI Act Art. 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.13 (effectiveness of measures).
+sha256 8d6b404a130d13d6d81314272202bb3ee642e048999b9ada1f2e2fcaeed78324';
+
 CREATE TABLE llmmon.measurement (
     measurement_id bigint NOT NULL,
     deployment text NOT NULL,
@@ -699,21 +1001,6 @@ COMMENT ON COLUMN llmmon.probe.served_as IS 'Model as the endpoint named it in i
 COMMENT ON COLUMN llmmon.probe.first_logprobs IS 'Log-probabilities, in nats, of the likeliest first tokens; null: not asked for, or not told.';
 
 COMMENT ON COLUMN llmmon.probe.cost_usd IS 'Null: no price is configured, or the endpoint did not tell its tokens.';
-
-CREATE TABLE llmmon.provenance (
-    provenance_id bigint NOT NULL,
-    digest bytea NOT NULL,
-    kind text NOT NULL,
-    plugin text NOT NULL,
-    parameters jsonb NOT NULL,
-    code_version text NOT NULL,
-    config_digest text NOT NULL,
-    model_revision text,
-    seed bigint,
-    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
 
 CREATE VIEW compliance.endpoint_identity WITH (security_invoker='true') AS
  WITH sent AS (
@@ -902,6 +1189,37 @@ CREATE VIEW compliance.erasure_proof WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.erasure_proof IS 'Erasures: per destroyed key when, by whom and why; how many stored texts it sealed, which nobody can read any more, how many of their requests still have the digest, and of their batches the root, that prove the rest; and whether the subject came back. Duties: GDPR Art. 17 (erasure), Art. 5(2) (accountability) and Art. 30; SOC 2 C1.2 and P4.3 (disposal).
 sha256 b77f4af5cb8e4994c51a9ed65c3be7bb3c2a9c62db4abfbcd0409f671e38a22c';
 
+CREATE VIEW compliance.evidence_ledger WITH (security_invoker='true') AS
+ SELECT e.deployment,
+    e.window_start,
+    e.monitor,
+    e.segment,
+    e.detector,
+    e.value,
+    e.reference_value,
+    e.effect,
+    ((p.parameters ->> 'min_effect'::text))::double precision AS min_effect,
+    e.e_value,
+    b.threshold_e,
+    b.alpha,
+    b.n_streams,
+    COALESCE((e.e_value >= b.threshold_e), false) AS is_significant,
+    e.relevant AS is_relevant,
+    e.reason AS why_no_evidence,
+    a.alert_id,
+    e.measurement_id,
+    p.parameters AS detector_parameters,
+    p.code_version,
+    b.decided_at
+   FROM (((llmmon.evidence e
+     JOIN llmmon.provenance p USING (provenance_id))
+     LEFT JOIN llmmon.alarm_budget b USING (deployment, window_start))
+     LEFT JOIN llmmon.alert a ON (((a.deployment = e.deployment) AND (a.monitor = e.monitor) AND (a.segment = e.segment) AND (a.window_start = e.window_start))))
+  ORDER BY e.deployment, e.window_start, e.monitor, e.segment;
+
+COMMENT ON VIEW compliance.evidence_ledger IS 'Evidence ledger: per window and stream, what was tested, the evidence it gave or why none, the evidence it needed, and the alert that was opened on it: who spent the alarm budget, and on what. A stream without evidence is counted in the threshold. Duties: AI Act Art. 12 (records), 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.4 and 4.2.
+sha256 505002b9d588bfd90607498aea0b2cb44bffe552bbbf057a0495b5a909443c45';
+
 CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
  SELECT b.batch_id,
     b.source,
@@ -1011,6 +1329,77 @@ CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad + held; whether the bad and the held ones are all kept, whether the batch begins where the one before ended, what its gate said, who decided on it if it was held and why, and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
 sha256 bc34f440e850ed0e64502ff611f9d8e9706d380871e99b1e07436a7834294a3b';
+
+CREATE TABLE llmmon.latency_day (
+    deployment text NOT NULL,
+    segment text NOT NULL,
+    field text NOT NULL,
+    day date NOT NULL,
+    n_windows integer NOT NULL,
+    n_windows_expected integer NOT NULL,
+    n_requests bigint NOT NULL,
+    n_failed bigint NOT NULL,
+    n_missing bigint NOT NULL,
+    n bigint NOT NULL,
+    buckets smallint[] NOT NULL,
+    counts bigint[] NOT NULL,
+    rolled_up_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE llmmon.latency_day IS 'The sketches of a day merged; they outlive those of its windows.';
+
+COMMENT ON COLUMN llmmon.latency_day.n_windows IS 'Windows of the day that were measured, of n_windows_expected.';
+
+CREATE VIEW compliance.latency_by_day WITH (security_invoker='true') AS
+ SELECT d.deployment,
+    d.day,
+    d.segment,
+    d.field,
+    d.n_requests,
+    d.n_failed,
+    d.n_missing,
+    d.n,
+    q.quantiles[1] AS p50,
+    q.quantiles[2] AS p90,
+    q.quantiles[3] AS p95,
+    q.quantiles[4] AS p99,
+    (((d.n_windows || ' of '::text) || d.n_windows_expected) || ' windows'::text) AS coverage,
+    (d.n_windows = d.n_windows_expected) AS is_complete,
+    (EXISTS ( SELECT
+           FROM llmmon.latency_sketch s
+          WHERE ((s.deployment = d.deployment) AND (s.field = d.field) AND (s.segment = d.segment) AND (s.window_start >= ((d.day)::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (s.window_start < (((d.day + 1))::timestamp without time zone AT TIME ZONE 'UTC'::text)) AND (s.sketched_at > d.rolled_up_at)))) AS is_stale
+   FROM (llmmon.latency_day d
+     CROSS JOIN LATERAL llmmon.histogram_quantiles(d.buckets, d.counts, '{0.5,0.9,0.95,0.99}'::double precision[]) q(quantiles))
+  ORDER BY d.deployment, d.day, d.segment, d.field;
+
+COMMENT ON VIEW compliance.latency_by_day IS 'Latency by day: per deployment, segment and field the quantiles of the requests that succeeded, within 1%, how many failed or have no value, and how much of the day was measured; is_stale until the day is rolled up again after late rows. Duties: AI Act Art. 15 (declared performance) and 72 (monitoring over the lifetime); SOC 2 A1.1 (capacity and availability).
+sha256 e9ea7b2ee16dc9175b9d65965832541c7af4005359bfdd0b313bd827d6e0c244';
+
+CREATE VIEW compliance.latency_last_week WITH (security_invoker='true') AS
+ WITH last AS (
+         SELECT latency_sketch.deployment,
+            max(latency_sketch.window_end) AS as_of
+           FROM llmmon.latency_sketch
+          GROUP BY latency_sketch.deployment
+        )
+ SELECT last.deployment,
+    last.as_of,
+    q.segment,
+    q.field,
+    q.n,
+    q.n_failed,
+    q.n_missing,
+    q.p50,
+    q.p90,
+    q.p95,
+    q.p99,
+    q.n_windows
+   FROM (last
+     CROSS JOIN LATERAL llmmon.latency_quantiles(last.deployment, (last.as_of - '7 days'::interval), last.as_of) q(segment, field, p50, p90, p95, p99, n, n_failed, n_missing, n_windows))
+  ORDER BY last.deployment, q.segment, q.field;
+
+COMMENT ON VIEW compliance.latency_last_week IS 'Latency of the last week: per deployment, segment and field the quantiles over the seven days up to its last measured window, within 1%, from the sketches of the windows. For any other stretch: SELECT * FROM llmmon.latency_quantiles(deployment, from, until). Duties: AI Act Art. 15 (declared performance) and 72 (monitoring over the lifetime); SOC 2 A1.1 (capacity and availability).
+sha256 9e63d474a3af4124c50d3c3dd551ced1e1dbaeb14f80ed30a6dab5a0742da4fc';
 
 CREATE VIEW compliance.ledger_status WITH (security_invoker='true') AS
  SELECT events.n_events,
@@ -1209,6 +1598,20 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
             count(*) AS count
            FROM llmmon.measurement
         UNION ALL
+         SELECT 'latency sketches'::text,
+            false,
+            min(latency_sketch.sketched_at) AS min,
+            max(latency_sketch.sketched_at) AS max,
+            count(*) AS count
+           FROM llmmon.latency_sketch
+        UNION ALL
+         SELECT 'latency by day'::text,
+            false,
+            min(latency_day.rolled_up_at) AS min,
+            max(latency_day.rolled_up_at) AS max,
+            count(*) AS count
+           FROM llmmon.latency_day
+        UNION ALL
          SELECT 'reports'::text,
             false,
             min(report.rendered_at) AS min,
@@ -1242,7 +1645,7 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
             count(*) AS count,
             NULL::integer
            FROM (audit.trail
-             CROSS JOIN ( VALUES ('quarantined lines'::text,'n_quarantined'::text), ('held lines'::text,'n_held'::text), ('replayed responses'::text,'n_responses'::text), ('scores'::text,'n_scores'::text), ('reports'::text,'n_reports'::text)) names(record, key))
+             CROSS JOIN ( VALUES ('quarantined lines'::text,'n_quarantined'::text), ('held lines'::text,'n_held'::text), ('replayed responses'::text,'n_responses'::text), ('scores'::text,'n_scores'::text), ('latency sketches'::text,'n_sketches'::text), ('reports'::text,'n_reports'::text)) names(record, key))
           WHERE ((trail.event = 'retention.applied'::text) AND (((trail.detail ->> names.key))::bigint > 0))
           GROUP BY names.record
         )
@@ -1259,7 +1662,7 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
   ORDER BY kept.record;
 
 COMMENT ON VIEW compliance.retention_status IS 'Retention: per kind of record the oldest and newest that are kept, and the last removal with its age limit. A limit under 183 days is flagged for the kinds that the AI Act calls logs. Duties: AI Act Art. 19 and 26(6) (logs at least six months); GDPR Art. 5(1)(e) (no longer than needed); SOC 2 C1.2.
-sha256 cfd3004defc98cecfc3d3732cf26bd80eecdc7fa3d57b872697094604bf2947b';
+sha256 84ba14c1e87f2b61cb3026d2de18d33b70ab16ca548c65eb3c666f3e8eb27566';
 
 CREATE VIEW compliance.rows_passed_over WITH (security_invoker='true') AS
  SELECT ((trail.detail ->> 'batch_id'::text))::bigint AS batch_id,
@@ -1277,6 +1680,103 @@ CREATE VIEW compliance.rows_passed_over WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.rows_passed_over IS 'Rows passed over: per batch and kind, the rows of a log that are whole and record something else than a request to a model, such as an embedding or a span of a web server. They are no part of the batch''s n_in and were not looked at. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 (inputs are complete and accurate).
 sha256 91fa85ed1a76c848368914432d8e7d7b2ec2a945fb82531c41978617fee3dd39';
+
+CREATE TABLE llmmon.slo (
+    deployment text NOT NULL,
+    slo text NOT NULL,
+    objective double precision NOT NULL,
+    days integer NOT NULL,
+    segment text NOT NULL,
+    field text NOT NULL,
+    limit_ms double precision,
+    fails_count boolean NOT NULL,
+    description text NOT NULL,
+    config_digest text NOT NULL,
+    CONSTRAINT slo_days_check CHECK ((days > 0)),
+    CONSTRAINT slo_limit_ms_check CHECK ((limit_ms > (0)::double precision)),
+    CONSTRAINT slo_objective_check CHECK (((objective > (0)::double precision) AND (objective < (1)::double precision))),
+    CONSTRAINT something_breaks_it CHECK (((limit_ms IS NOT NULL) OR fails_count))
+);
+
+COMMENT ON TABLE llmmon.slo IS 'Service level objectives in force, as configured when the last window was measured.';
+
+CREATE VIEW compliance.slo_status WITH (security_invoker='true') AS
+ WITH last AS (
+         SELECT latency_sketch.deployment,
+            max(latency_sketch.window_end) AS as_of
+           FROM llmmon.latency_sketch
+          GROUP BY latency_sketch.deployment
+        ), counted AS (
+         SELECT o_1.deployment,
+            o_1.slo,
+            last.as_of,
+            s.window_end,
+            (s.window_end - s.window_start) AS length,
+                CASE
+                    WHEN (o_1.limit_ms IS NULL) THEN (0)::bigint
+                    ELSE s.n_missing
+                END AS n_unknown,
+            (
+                CASE
+                    WHEN (o_1.limit_ms IS NULL) THEN (s.n + s.n_missing)
+                    ELSE s.n
+                END +
+                CASE
+                    WHEN o_1.fails_count THEN s.n_failed
+                    ELSE (0)::bigint
+                END) AS n,
+            (
+                CASE
+                    WHEN o_1.fails_count THEN s.n_failed
+                    ELSE (0)::bigint
+                END + COALESCE(( SELECT sum(b.n) AS sum
+                   FROM UNNEST(s.buckets, s.counts) b(bucket, n)
+                  WHERE (b.bucket > llmmon.bucket_of(o_1.limit_ms))), (0)::bigint)) AS n_bad
+           FROM ((llmmon.slo o_1
+             JOIN last USING (deployment))
+             JOIN llmmon.latency_sketch s ON (((s.deployment = o_1.deployment) AND (s.field = o_1.field) AND (s.segment = o_1.segment) AND (s.window_end > (last.as_of - make_interval(hours => (24 * o_1.days)))))))
+        ), summed AS (
+         SELECT counted.deployment,
+            counted.slo,
+            counted.as_of,
+            min(counted.length) AS length,
+            count(*) AS n_windows,
+            sum(counted.n) AS n,
+            sum(counted.n_bad) AS n_bad,
+            sum(counted.n_unknown) AS n_unknown,
+            (sum(counted.n_bad) FILTER (WHERE (counted.window_end > (counted.as_of - '01:00:00'::interval))) / NULLIF(sum(counted.n) FILTER (WHERE (counted.window_end > (counted.as_of - '01:00:00'::interval))), (0)::numeric)) AS bad_1h,
+            (sum(counted.n_bad) FILTER (WHERE (counted.window_end > (counted.as_of - '06:00:00'::interval))) / NULLIF(sum(counted.n) FILTER (WHERE (counted.window_end > (counted.as_of - '06:00:00'::interval))), (0)::numeric)) AS bad_6h,
+            (sum(counted.n_bad) FILTER (WHERE (counted.window_end > (counted.as_of - '24:00:00'::interval))) / NULLIF(sum(counted.n) FILTER (WHERE (counted.window_end > (counted.as_of - '24:00:00'::interval))), (0)::numeric)) AS bad_24h,
+            (sum(counted.n_bad) FILTER (WHERE (counted.window_end > (counted.as_of - '72:00:00'::interval))) / NULLIF(sum(counted.n) FILTER (WHERE (counted.window_end > (counted.as_of - '72:00:00'::interval))), (0)::numeric)) AS bad_72h
+           FROM counted
+          GROUP BY counted.deployment, counted.slo, counted.as_of
+        )
+ SELECT o.deployment,
+    o.slo,
+    o.objective,
+    o.days,
+    o.segment,
+    o.field,
+    o.limit_ms,
+    o.fails_count,
+    t.as_of,
+    t.n,
+    t.n_bad,
+    t.n_unknown,
+    round(((((1)::double precision - o.objective) * (t.n)::double precision))::numeric, 2) AS budget,
+    round((((t.n_bad)::double precision / NULLIF((((1)::double precision - o.objective) * (t.n)::double precision), (0)::double precision)))::numeric, 4) AS spent,
+    round((((t.bad_1h)::double precision / ((1)::double precision - o.objective)))::numeric, 2) AS burn_rate_1h,
+    round((((t.bad_6h)::double precision / ((1)::double precision - o.objective)))::numeric, 2) AS burn_rate_6h,
+    round((((t.bad_24h)::double precision / ((1)::double precision - o.objective)))::numeric, 2) AS burn_rate_24h,
+    round((((t.bad_72h)::double precision / ((1)::double precision - o.objective)))::numeric, 2) AS burn_rate_72h,
+    (((COALESCE(t.n_windows, (0)::bigint) || ' of '::text) || COALESCE((round((((o.days * 86400))::numeric / EXTRACT(epoch FROM t.length))))::text, '?'::text)) || ' windows'::text) AS coverage,
+    o.description
+   FROM (llmmon.slo o
+     LEFT JOIN summed t USING (deployment, slo))
+  ORDER BY o.deployment, o.slo;
+
+COMMENT ON VIEW compliance.slo_status IS 'Service level objectives: how many requests may break each within its days, how many did, and how fast the last 1, 6, 24 and 72 hours spend that budget (burn rate 1 spends it exactly in time; the SRE Workbook acts on 14.4 over 1 h, 6 over 6 h, 1 over 72 h). A request counts as too slow when its sketch bucket lies above the limit''s, so from at most 2% above it. Requests that succeeded without a logged latency are neither good nor bad. It only informs: alarms are raised within the alarm budget alone. Duties: AI Act Art. 15 (declared performance) and 72; SOC 2 A1.1 (availability commitments).
+sha256 19e07ca5ffd30c92930c555cc7b44154bd733c3109bc25e814ed9101751fd0b7';
 
 CREATE VIEW compliance.traffic_accounted_for WITH (security_invoker='true') AS
  WITH retired AS (
@@ -1462,6 +1962,24 @@ ALTER TABLE llmmon.alert_event ALTER COLUMN alert_event_id ADD GENERATED ALWAYS 
     CACHE 1
 );
 
+ALTER TABLE llmmon.alert_explanation ALTER COLUMN explanation_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.alert_explanation_explanation_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.certification ALTER COLUMN certification_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.certification_certification_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE llmmon.delivery_attempt (
     delivery_attempt_id bigint NOT NULL,
     delivery_id bigint NOT NULL,
@@ -1487,6 +2005,15 @@ ALTER TABLE llmmon.delivery ALTER COLUMN delivery_id ADD GENERATED ALWAYS AS IDE
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE llmmon.deployment_settings (
+    config_digest text NOT NULL,
+    deployment text NOT NULL,
+    settings jsonb NOT NULL,
+    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE llmmon.deployment_settings IS 'What llmmon.toml said of a deployment''s windows, scorers, monitors and budget, under the digest that provenance names; neither sources, backends nor channels.';
 
 CREATE TABLE llmmon.detection (
     deployment text NOT NULL,
@@ -1759,6 +2286,9 @@ ALTER TABLE ONLY llmmon.alarm_budget
 ALTER TABLE ONLY llmmon.alert_event
     ADD CONSTRAINT alert_event_pkey PRIMARY KEY (alert_event_id);
 
+ALTER TABLE ONLY llmmon.alert_explanation
+    ADD CONSTRAINT alert_explanation_pkey PRIMARY KEY (explanation_id);
+
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT alert_pkey PRIMARY KEY (alert_id);
 
@@ -1768,6 +2298,12 @@ ALTER TABLE ONLY llmmon.delivery
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT an_episode_alerts_once UNIQUE (dedupe_key);
 
+ALTER TABLE ONLY llmmon.certification
+    ADD CONSTRAINT certification_pkey PRIMARY KEY (certification_id);
+
+ALTER TABLE ONLY llmmon.certification_result
+    ADD CONSTRAINT certification_result_pkey PRIMARY KEY (certification_id, monitor, fault, size);
+
 ALTER TABLE ONLY llmmon.coverage
     ADD CONSTRAINT coverage_pkey PRIMARY KEY (deployment, window_start, stage, state, reason);
 
@@ -1776,6 +2312,9 @@ ALTER TABLE ONLY llmmon.delivery_attempt
 
 ALTER TABLE ONLY llmmon.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (delivery_id);
+
+ALTER TABLE ONLY llmmon.deployment_settings
+    ADD CONSTRAINT deployment_settings_pkey PRIMARY KEY (config_digest, deployment);
 
 ALTER TABLE ONLY llmmon.detection
     ADD CONSTRAINT detection_pkey PRIMARY KEY (deployment);
@@ -1788,6 +2327,12 @@ ALTER TABLE ONLY llmmon.held_row
 
 ALTER TABLE ONLY llmmon.ingest_batch
     ADD CONSTRAINT ingest_batch_pkey PRIMARY KEY (batch_id);
+
+ALTER TABLE ONLY llmmon.latency_day
+    ADD CONSTRAINT latency_day_pkey PRIMARY KEY (deployment, field, segment, day);
+
+ALTER TABLE ONLY llmmon.latency_sketch
+    ADD CONSTRAINT latency_sketch_pkey PRIMARY KEY (deployment, field, segment, window_start);
 
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT measurement_pkey PRIMARY KEY (measurement_id);
@@ -1852,6 +2397,9 @@ ALTER TABLE ONLY llmmon.sample
 ALTER TABLE ONLY llmmon.score
     ADD CONSTRAINT score_pkey PRIMARY KEY (score_id);
 
+ALTER TABLE ONLY llmmon.slo
+    ADD CONSTRAINT slo_pkey PRIMARY KEY (deployment, slo);
+
 ALTER TABLE ONLY llmmon.source_cursor
     ADD CONSTRAINT source_cursor_pkey PRIMARY KEY (source);
 
@@ -1875,9 +2423,13 @@ ALTER TABLE ONLY public.llmmon_alembic_version
 
 CREATE UNIQUE INDEX a_source_has_one_unresolved_alert ON llmmon.alert USING btree (source) WHERE ((state <> 'resolved'::text) AND (source IS NOT NULL));
 
+CREATE INDEX certification_by_deployment ON llmmon.certification USING btree (deployment, certification_id);
+
 CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
 
 CREATE INDEX evidence_by_window ON llmmon.evidence USING btree (deployment, window_start);
+
+CREATE INDEX explanation_by_alert ON llmmon.alert_explanation USING btree (alert_id, explanation_id);
 
 CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
 
@@ -1948,11 +2500,23 @@ ALTER TABLE audit.event ENABLE ALWAYS TRIGGER to_be_sealed;
 ALTER TABLE ONLY llmmon.alert_event
     ADD CONSTRAINT alert_event_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES llmmon.alert(alert_id);
 
+ALTER TABLE ONLY llmmon.alert_explanation
+    ADD CONSTRAINT alert_explanation_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES llmmon.alert(alert_id);
+
+ALTER TABLE ONLY llmmon.alert_explanation
+    ADD CONSTRAINT alert_explanation_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT alert_measurement_id_fkey FOREIGN KEY (measurement_id) REFERENCES llmmon.measurement(measurement_id);
 
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT alert_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.certification
+    ADD CONSTRAINT certification_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.certification_result
+    ADD CONSTRAINT certification_result_certification_id_fkey FOREIGN KEY (certification_id) REFERENCES llmmon.certification(certification_id);
 
 ALTER TABLE ONLY llmmon.delivery
     ADD CONSTRAINT delivery_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES llmmon.alert(alert_id);
@@ -2048,6 +2612,14 @@ REVOKE ALL ON FUNCTION compliance.drop_views_except(view_names text[]) FROM PUBL
 
 REVOKE ALL ON FUNCTION compliance.replace_view(view_name text, definition text, purpose text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION llmmon.bucket_of(value double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.bucket_of(value double precision) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.bucket_of(value double precision) TO llmmon_analyst;
+
+REVOKE ALL ON FUNCTION llmmon.bucket_value(bucket integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_analyst;
+
 REVOKE ALL ON FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION llmmon.drop_day_partition(day date) FROM PUBLIC;
@@ -2055,6 +2627,17 @@ GRANT ALL ON FUNCTION llmmon.drop_day_partition(day date) TO llmmon_writer;
 
 REVOKE ALL ON FUNCTION llmmon.ensure_day_partition(day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION llmmon.ensure_day_partition(day date) TO llmmon_writer;
+
+REVOKE ALL ON FUNCTION llmmon.histogram_quantiles(buckets smallint[], counts bigint[], levels double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.histogram_quantiles(buckets smallint[], counts bigint[], levels double precision[]) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.histogram_quantiles(buckets smallint[], counts bigint[], levels double precision[]) TO llmmon_analyst;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.latency_sketch TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.latency_sketch TO llmmon_analyst;
+
+REVOKE ALL ON FUNCTION llmmon.latency_quantiles(of_deployment text, from_at timestamp with time zone, until_at timestamp with time zone, of_segment text) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.latency_quantiles(of_deployment text, from_at timestamp with time zone, until_at timestamp with time zone, of_segment text) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.latency_quantiles(of_deployment text, from_at timestamp with time zone, until_at timestamp with time zone, of_segment text) TO llmmon_analyst;
 
 GRANT SELECT ON TABLE audit.anchor TO llmmon_auditor;
 GRANT SELECT ON TABLE audit.anchor TO llmmon_writer;
@@ -2101,6 +2684,15 @@ GRANT SELECT ON TABLE llmmon.evidence TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.alarm_budget_ledger TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.alarm_budget_ledger TO llmmon_writer;
+
+GRANT SELECT,INSERT ON TABLE llmmon.alert_explanation TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.alert_explanation TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.alert_explanations TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.alert_explanations TO llmmon_writer;
 
 GRANT SELECT,INSERT ON TABLE llmmon.alert_event TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.alert_event TO llmmon_auditor;
@@ -2212,6 +2804,15 @@ GRANT SELECT(key_id) ON TABLE llmmon.score TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_writer;
 
+GRANT SELECT,INSERT ON TABLE llmmon.certification TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.certification TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.certification_result TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.certification_result TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.detection_power TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.detection_power TO llmmon_writer;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.measurement TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;
 
@@ -2254,9 +2855,6 @@ GRANT SELECT(provenance_id) ON TABLE llmmon.probe TO llmmon_analyst;
 
 GRANT SELECT(asked_at) ON TABLE llmmon.probe TO llmmon_analyst;
 
-GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
-
 GRANT SELECT ON TABLE compliance.endpoint_identity TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.endpoint_identity TO llmmon_writer;
 
@@ -2289,6 +2887,9 @@ GRANT SELECT(created_at) ON TABLE llmmon.subject_key TO llmmon_auditor;
 
 GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_writer;
+
+GRANT SELECT ON TABLE compliance.evidence_ledger TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.evidence_ledger TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_writer;
@@ -2341,6 +2942,15 @@ GRANT UPDATE(user_ref) ON TABLE llmmon.quarantine TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.latency_day TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.latency_day TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.latency_by_day TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.latency_by_day TO llmmon_writer;
+
+GRANT SELECT ON TABLE compliance.latency_last_week TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.latency_last_week TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ledger_status TO llmmon_writer;
@@ -2413,6 +3023,12 @@ GRANT SELECT ON TABLE compliance.retention_status TO llmmon_writer;
 GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_writer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.slo TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.slo TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.slo_status TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.slo_status TO llmmon_writer;
+
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_writer;
 
@@ -2430,6 +3046,9 @@ GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_writer;
 
 GRANT SELECT,INSERT ON TABLE llmmon.delivery_attempt TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.delivery_attempt TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.deployment_settings TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.deployment_settings TO llmmon_analyst;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.detection TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.detection TO llmmon_analyst;

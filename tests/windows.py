@@ -30,7 +30,9 @@ _REQUESTS: dict[str, Any] = {
     "ttft_ms": np.nan,
     "latency_ms": np.nan,
     "cost_usd": np.nan,
+    "queue_ms": np.nan,
     "feedback": np.nan,
+    "cluster": None,
 }
 _REPLAYS: dict[str, Any] = {
     "lane": "reference",
@@ -93,7 +95,9 @@ def make_window(
         numeric = isinstance(_REQUESTS.get(name), float)
         table[name] = pandas.Series(values, dtype=float if numeric else object)
     requests = pandas.DataFrame(table)
-    context = requests[["request_key", "occurred_at", *(name for name in requests if name.startswith("group."))]]
+    context = requests[
+        ["request_key", "occurred_at", "cluster", *(name for name in requests if name.startswith("group."))]
+    ]
     return WindowData(
         windows=(Window(start=START, end=START + timedelta(hours=1)),),
         segment=Segment(),

@@ -15,6 +15,7 @@ from llmmon.config.records import (
     PrivacyConfig,
     ScorerConfig,
     SentinelConfig,
+    SloConfig,
     SourceConfig,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "PrivacyConfig",
     "ScorerConfig",
     "SentinelConfig",
+    "SloConfig",
     "SourceConfig",
     "load_anchorer_config",
     "load_config",

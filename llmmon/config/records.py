@@ -112,6 +112,24 @@ class MonitorConfig(Record):
     description: str = ""
 
 
+class SloConfig(Record):
+    """A service level objective: the share of requests that must not fail, or must not take longer than a limit."""
+
+    objective: float = Field(gt=0, lt=1)
+    days: int = Field(28, ge=1, le=366)
+    segment: str = Field("all", pattern=r"^(all|[a-z_.]+=.+)$")
+    field: Literal["latency_ms", "ttft_ms", "tpot_ms", "queue_ms"] = "latency_ms"
+    limit_ms: float | None = Field(None, gt=0)
+    fails_count: bool = True
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _check_breakable(self) -> Self:
+        if self.limit_ms is None and not self.fails_count:
+            raise ValueError("nothing breaks this objective; give limit_ms, or fails_count = true")
+        return self
+
+
 class PriceConfig(Record):
     """What a million tokens cost, in US dollars."""
 
@@ -147,6 +165,7 @@ class DeploymentConfig(Record):
     lanes: Mapping[Name, LaneConfig] = {}
     scorers: Mapping[Name, ScorerConfig] = {}
     monitors: Mapping[Name, MonitorConfig] = {}
+    slos: Mapping[Name, SloConfig] = {}
     sentinel: SentinelConfig | None = None
     alpha: float | None = Field(None, gt=0, lt=1)
 
@@ -163,6 +182,7 @@ class RetentionConfig(Record):
     request_log_days: int = Field(365, ge=1)
     quarantine_days: int = Field(365, ge=1)
     report_days: int = Field(90, ge=1)
+    sketch_days: int = Field(365, ge=1)
 
 
 class NamesConfig(Record):

@@ -32,11 +32,13 @@ class WindowData:
     requests : pandas.DataFrame
         One row per logged request: ``request_key, occurred_at, model, model_version, route, tenant, language, status,
         error_type, prompt, response_text, reference_answer, n_input_tokens, n_output_tokens, ttft_ms, latency_ms,
-        cost_usd, feedback``, and one column ``group.<name>`` per group attribute.
+        queue_ms, cost_usd, feedback, cluster``, and one column ``group.<name>`` per group attribute. ``cluster`` is the
+        pseudonymous user, else the conversation, None where neither is logged: rows that share it resemble each other.
     scores : pandas.DataFrame
         One row per score: ``request_key, occurred_at, lane, variant, repeat, scorer, value, label, reason, weight,
-        change`` and the ``group.<name>`` columns. ``weight`` is 1 / inclusion probability; ``lane`` is ``logged`` for
-        the response production gave; ``change`` is the dict that says what the variant changed.
+        change, cluster`` and the ``group.<name>`` columns. ``weight`` is 1 / inclusion probability;
+        ``lane`` is ``logged`` for the response production gave; ``change`` is the dict that says what the variant
+        changed.
     responses : pandas.DataFrame
         One row per replayed response: ``request_key, lane, variant, repeat, text, reason, ttft_ms, latency_ms,
         n_output_tokens, mean_logprob, logged_mean_logprob, weight, change``.

@@ -15,7 +15,8 @@ from llmmon.model import LOGGED
 if TYPE_CHECKING:
     import pandas
 
-LATENCIES: Final = ("latency_ms", "ttft_ms", "tpot_ms")
+Objects = npt.NDArray[np.object_]
+LATENCIES: Final = ("latency_ms", "ttft_ms", "tpot_ms", "queue_ms")
 NUMBERS: Final = (*LATENCIES, "n_input_tokens", "n_output_tokens", "cost_usd", "feedback")
 CATEGORIES: Final = ("model", "model_version", "route", "tenant", "language", "status", "error_type", "finish_reason")
 TEXTS: Final = ("response_text", "prompt")
@@ -40,16 +41,27 @@ def numbers(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, F
     lane : str
         ``logged`` for what production measured, else the plain replays of that lane.
     """
+    _, values, weights, keep = _column(data, field, lane)
+    return (values, weights) if keep.all() else (values[keep], weights[keep])
+
+
+def rows_of(data: WindowData, field: str, lane: str = LOGGED) -> tuple[Floats, Floats, Objects | None]:
+    """Return the same values and weights, and whose each is: of logged requests only, replays were drawn one by one."""
+    frame, values, weights, keep = _column(data, field, lane)
+    clusters = frame["cluster"].to_numpy(dtype=object)[keep] if lane == LOGGED else None
+    return values[keep], weights[keep], clusters
+
+
+def _column(data: WindowData, field: str, lane: str) -> tuple[pandas.DataFrame, Floats, Floats, npt.NDArray[np.bool_]]:
     if lane == LOGGED:
         frame, keep = data.requests, data.is_answered
-        weights = np.ones(len(frame))
+        weights = np.broadcast_to(1.0, len(frame))
     else:
         replays = data.responses
         frame = replays[(replays["lane"] == lane) & (replays["variant"] == AS_LOGGED) & replays["reason"].isna()]
         keep, weights = np.ones(len(frame), dtype=bool), frame["weight"].to_numpy(dtype=float)
     values = _values(frame, field)
-    keep = keep & np.isfinite(values)
-    return (values, weights) if keep.all() else (values[keep], weights[keep])
+    return frame, values, weights, keep & np.isfinite(values)
 
 
 def number_rows(data: WindowData, fields: Sequence[str]) -> Floats:
@@ -78,12 +90,12 @@ def categories(data: WindowData, field: str) -> tuple[list[str], npt.NDArray[np.
 
 
 def scored(data: WindowData, scorer: str, lane: str, variant: str = AS_LOGGED) -> pandas.DataFrame:
-    """Return one row per request that has a score: its mean over repeats as ``value``, ``weight`` and the groups."""
+    """Return one row per request that has a score: its mean over repeats as ``value``, and what the request adds."""
     rows = data.scores
     chosen = rows[
         (rows["scorer"] == scorer) & (rows["lane"] == lane) & (rows["variant"] == variant) & rows["value"].notna()
     ]
-    how = {name: "first" for name in chosen.columns if name == "weight" or name.startswith("group.")}
+    how = {name: "first" for name in chosen.columns if name in {"weight", "cluster"} or name.startswith("group.")}
     return chosen.groupby("request_key", as_index=False, sort=True).agg({"value": "mean", **how})
 
 

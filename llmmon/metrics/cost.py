@@ -36,13 +36,14 @@ class Cost:
 
     def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the cost; a sum over requests some of whose costs are missing would be too low and is absent."""
-        values, _ = finite(current.requests["cost_usd"])
+        costs = current.requests["cost_usd"]
+        values, _ = finite(costs)
         n_missing = len(current.requests) - len(values)
         if not len(values):
             return Estimate.absent("no cost_usd is logged" if n_missing else "no requests")
         detail = {"n_without_cost": n_missing}
         if self.statistic == "mean":
-            return mean_estimate(values, detail=detail)
+            return mean_estimate(costs, clusters=current.requests["cluster"], detail=detail)
         if n_missing:
             return Estimate.absent(
                 f"cost_usd is missing for {n_missing} of {len(current.requests)} requests: their sum is not known",

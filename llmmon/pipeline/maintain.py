@@ -32,6 +32,7 @@ class MaintainResult:
     n_probes_removed: int
     n_quarantined_removed: int
     n_held_removed: int
+    n_sketches_removed: int
     n_reports_removed: int
     n_windows_expired: int
 
@@ -57,6 +58,7 @@ def maintain(database: Database, config: Config, *, now: datetime | None = None)
             "held": n_held,
             **maintenance.forget_content(connection, cutoff),
             "quarantined": maintenance.forget_quarantine(connection, now - timedelta(days=kept.quarantine_days)),
+            "sketches": maintenance.forget_sketches(connection, now - timedelta(days=kept.sketch_days)),
             "reports": maintenance.forget_reports(connection, now - timedelta(days=kept.report_days)),
         }
         if any(removed.values()):
@@ -71,6 +73,7 @@ def maintain(database: Database, config: Config, *, now: datetime | None = None)
         n_probes_removed=removed["probes"],
         n_quarantined_removed=removed["quarantined"],
         n_held_removed=removed["held"],
+        n_sketches_removed=removed["sketches"],
         n_reports_removed=removed["reports"],
         n_windows_expired=n_expired,
     )

@@ -18,6 +18,7 @@ from typing import Final, cast
 
 from sqlalchemy import Connection
 
+from llmmon.audit.event import body
 from llmmon.config import Config, DeploymentConfig
 from llmmon.metrics.base import ReferenceMetric, Summary, WindowData
 from llmmon.model import Segment, Window
@@ -25,6 +26,7 @@ from llmmon.model.json import digest_of
 from llmmon.pipeline.monitors import Monitor
 from llmmon.pipeline.segments import segments_of, select
 from llmmon.registry import parameters_of
+from llmmon.store import audit
 from llmmon.store.coverage import GRID
 from llmmon.store.frames import Frames, load_frames
 from llmmon.store.measurement import first_request_at, reference_state
@@ -55,6 +57,7 @@ class Reference:
     """
 
     connection: Connection
+    config_digest: str
     settings: DeploymentConfig
     deployment: str
     windows: tuple[Window, ...]
@@ -93,6 +96,9 @@ class Reference:
                 n_requests=len(rows.requests),
                 provenance_id=monitor.provenance_id,
             )
+        detail = {"metric": monitor.metric.plugin_name, "n_windows": len(self.windows), "n_segments": len(segments)}
+        subject = f"deployment {self.deployment} monitor {monitor.name}"
+        audit.append(self.connection, body("reference.summarised", subject, detail, config_digest=self.config_digest))
         log.info("%s: kept the reference of %s in %d segments", self.deployment, monitor.name, len(segments))
 
     def _key(self, monitor: Monitor) -> SummaryKey:
@@ -121,6 +127,7 @@ def reference_of(connection: Connection, config: Config, deployment: str, monito
             waiting += f", needs {n_missing} more" if n_missing else ""
     return Reference(
         connection=connection,
+        config_digest=config.digest,
         settings=settings,
         deployment=deployment,
         windows=tuple(windows),

@@ -64,6 +64,7 @@ _FIELDS: Final[Mapping[str, Any]] = {
     "tags": {
         "provider": _attribute("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system"),
         "service": 'resource["service.name"]',
+        "queue_ms": _attribute("gen_ai.latency.time_in_queue", scale=1000),
         "environment": {"path": ['resource["deployment.environment.name"]', 'resource["deployment.environment"]']},
     },
 }

@@ -21,6 +21,7 @@ _NUMBERS: Final = (
     "n_output_tokens",
     "ttft_ms",
     "latency_ms",
+    "queue_ms",
     "cost_usd",
     "feedback",
     "value",
@@ -54,10 +55,14 @@ def load_frames(connection: Connection, deployment: str, span: Window, *, sample
     groups = requests.pop("groups")
     for name, column in _texts(requests).items():
         requests[name] = column
-    requests = requests.drop(columns=["user_ref", "content", "key_id", "wrapped_key"])
+    # rows of one user resemble each other; the reference is a pseudonym
+    requests["cluster"] = requests.pop("user_ref").where(lambda user: user.notna(), requests.pop("conversation_id"))
+    requests = requests.drop(columns=["content", "key_id", "wrapped_key"])
     for name in sorted({name for row in groups for name in row}):
         requests[f"group.{name}"] = _objects([row.get(name) for row in groups], requests.index)
-    context = requests[["request_key", "occurred_at", *(c for c in requests.columns if c.startswith("group."))]]
+    context = requests[
+        ["request_key", "occurred_at", "cluster", *(c for c in requests.columns if c.startswith("group."))]
+    ]
     scores = _frame(connection, "frames/scores", place)
     everything = (scores["lane"] == LOGGED) & ~scores["scorer"].isin(list(sampled_scorers))
     scores = scores[everything | scores["probability"].notna()]
@@ -114,7 +119,8 @@ _COLUMNS: Final = {
     "frames/requests": re.findall(
         r"\w+",
         "request_key occurred_at model model_version route tenant language status error_type finish_reason user_ref "
-        "n_input_tokens n_output_tokens ttft_ms latency_ms cost_usd feedback groups content key_id wrapped_key",
+        "conversation_id n_input_tokens n_output_tokens ttft_ms latency_ms cost_usd feedback queue_ms "
+        "groups content key_id wrapped_key",
     ),
     "frames/scores": re.findall(r"\w+", "request_key lane variant repeat scorer value label reason probability change"),
     "frames/responses": re.findall(

@@ -45,3 +45,8 @@ def forget_quarantine(connection: Connection, before: datetime) -> int:
 def forget_reports(connection: Connection, before: datetime) -> int:
     """Remove reports rendered before `before`."""
     return execute(connection, "maintenance/forget_reports", {"before": before})
+
+
+def forget_sketches(connection: Connection, before: datetime) -> int:
+    """Remove latency sketches of windows before `before` whose day is rolled up; the day's sketch stays."""
+    return execute(connection, "maintenance/forget_sketches", {"before": before})

@@ -132,6 +132,14 @@ def detect() -> Counts:
     return {name: _plain(detect_changes(_store(), config, name)) for name in config.deployments}
 
 
+def explain() -> Counts:
+    """Explain alerts that have no explanation, or one that more windows may complete."""
+    from llmmon.pipeline.explain import explain_waiting
+
+    config = configuration()
+    return {name: explain_waiting(_store(), config, name) for name in config.deployments}
+
+
 def deliver() -> Counts:
     """Drain the outbox."""
     from llmmon.pipeline.deliver import deliver as drain
@@ -156,11 +164,30 @@ def render_reports() -> Counts:
     return counts
 
 
+def certify(deployment: str) -> Counts:
+    """State which faults of which size the monitors of one deployment would notice."""
+    from llmmon.pipeline.certify import certify as certify_monitors
+
+    found = certify_monitors(_store(), configuration(), deployment)
+    return {
+        "n_windows": len(found.windows),
+        "n_missing_windows": found.n_missing_windows,
+        "n_results": len(found.results),
+    }
+
+
 def maintain() -> Counts:
     """Make day partitions ahead, retire what is past its retention, expire windows that nobody will finish."""
     from llmmon.pipeline.maintain import maintain as keep_house
 
     return _plain(keep_house(_store(), configuration()))
+
+
+def roll_up() -> Counts:
+    """Merge the latency sketches of days that are over, and print how much of each was measured."""
+    from llmmon.pipeline.roll_up import roll_up as roll_up_days
+
+    return _plain(roll_up_days(_store(), configuration()))
 
 
 def unfinished_windows() -> list[str]:

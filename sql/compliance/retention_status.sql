@@ -16,6 +16,10 @@ WITH kept (record, is_log, oldest_at, newest_at, n) AS (
   UNION ALL
   SELECT 'measurements', true, min(measured_at), max(measured_at), count(*) FROM llmmon.measurement
   UNION ALL
+  SELECT 'latency sketches', false, min(sketched_at), max(sketched_at), count(*) FROM llmmon.latency_sketch
+  UNION ALL
+  SELECT 'latency by day', false, min(rolled_up_at), max(rolled_up_at), count(*) FROM llmmon.latency_day
+  UNION ALL
   SELECT 'reports', false, min(rendered_at), max(rendered_at), count(*) FROM llmmon.report
   UNION ALL
   SELECT 'alerts', true, min(opened_at), max(opened_at), count(*) FROM llmmon.alert
@@ -29,7 +33,8 @@ WITH kept (record, is_log, oldest_at, newest_at, n) AS (
   SELECT names.record, max(recorded_at), count(*), NULL
     FROM audit.trail
    CROSS JOIN (VALUES ('quarantined lines', 'n_quarantined'), ('held lines', 'n_held'), ('replayed responses', 'n_responses'),
-                      ('scores', 'n_scores'), ('reports', 'n_reports')) AS names (record, key)
+                      ('scores', 'n_scores'), ('latency sketches', 'n_sketches'),
+                      ('reports', 'n_reports')) AS names (record, key)
    WHERE event = 'retention.applied' AND (detail ->> names.key)::bigint > 0
    GROUP BY names.record
 )

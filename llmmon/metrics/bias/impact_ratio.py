@@ -34,7 +34,8 @@ class ImpactRatio:
 
     References
     ----------
-    29 CFR 1607.4(D), Uniform Guidelines on Employee Selection Procedures. D. Katz et al., Biometrics 34, 1978.
+    29 CFR 1607.4(D), Uniform Guidelines on Employee Selection Procedures. G. Y. Zou and A. Donner, Statistics in
+    Medicine 27, 2008.
     """
 
     plugin_name: ClassVar[str]

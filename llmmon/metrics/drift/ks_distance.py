@@ -66,7 +66,7 @@ class KsDistance:
             where = "this window" if not len(values) else "the reference windows"
             return Estimate.absent(f"no {self.field} in {where}", n=len(values))
         distance = ks_statistic(values, weights, others)
-        slack = math.sqrt(math.log(80) / 2) * (effective_n(weights) ** -0.5 + others.effective_n**-0.5)
+        slack = math.sqrt(math.log(80) / 2) * (_size(weights) ** -0.5 + others.effective_n**-0.5)
         slack += 0.5 / len(others.values) if others.n > len(others.values) else 0.0
         return Estimate(
             value=distance,
@@ -75,6 +75,10 @@ class KsDistance:
             high=min(1.0, distance + slack),
             detail={"n_reference": others.n},
         )
+
+
+def _size(weights: Floats) -> float:
+    return float(len(weights)) if (weights == weights[0]).all() else effective_n(weights)
 
 
 def ks_statistic(values: Floats, weights: Floats, others: Distribution) -> float:

@@ -48,16 +48,20 @@ def distribution(values: Floats, weights: Floats) -> Distribution:
 
 def summarise_numbers(values: Floats, weights: Floats) -> Summary:
     """Return the distribution of a column as JSON values: whole up to 1,024 rows, above as as many quantiles."""
-    if not len(values):
+    n = len(values)
+    if not n:
         return {"n": 0}
+    middles = (np.arange(GRID_SIZE) + 0.5) / GRID_SIZE
+    if n > GRID_SIZE and (weights == weights[0]).all():
+        kept = np.sort(values)[(middles * n).astype(int)]
+        return {"n": n, "effective_n": float(n), "values": kept.tolist()}
     whole = distribution(values, weights)
-    if whole.n <= GRID_SIZE:
-        kept, shares = whole.values, np.diff(whole.levels)
-        told = {} if (weights == weights[0]).all() else {"shares": shares.tolist()}
+    if n > GRID_SIZE:
+        kept, told = whole.values[np.minimum(np.searchsorted(whole.levels[1:], middles), n - 1)], {}
     else:
-        places = np.searchsorted(whole.levels[1:], (np.arange(GRID_SIZE) + 0.5) / GRID_SIZE)
-        kept, told = whole.values[np.minimum(places, whole.n - 1)], {}
-    return {"n": whole.n, "effective_n": whole.effective_n, "values": kept.tolist(), **told}
+        equal = (weights == weights[0]).all()
+        kept, told = whole.values, {} if equal else {"shares": np.diff(whole.levels).tolist()}
+    return {"n": n, "effective_n": whole.effective_n, "values": kept.tolist(), **told}
 
 
 def stored_distribution(summary: Summary) -> Distribution | None:

@@ -93,7 +93,7 @@ def _distance(values: Floats, others: Floats, n_others: int) -> tuple[float, flo
     own = np.searchsorted(values, points[:-1], "right") / len(values)
     other = np.searchsorted(others, points[:-1], "right") / len(others)
     distance = float((np.abs(own - other) * widths).sum())
-    # moving a row from x to x + dx changes the distance by the sign of F - G at x: the influence of a row is the integral
+    # moving a row from x to x + dx changes the distance by the sign of F - G at x; its influence is the integral of it
     climb = np.concatenate(([0.0], np.cumsum(np.sign(own - other) * widths)))
     variance = sum(
         float(climb[np.searchsorted(points, side)].var()) / n for side, n in ((values, len(values)), (others, n_others))

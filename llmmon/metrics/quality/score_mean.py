@@ -41,4 +41,4 @@ class ScoreMean:
         rows = scored(current, self.scorer, self.lane, self.variant)
         if rows.empty:
             return Estimate.absent(why_no_scores(current, self.scorer, self.lane, self.variant))
-        return mean_estimate(rows["value"], rows["weight"])
+        return mean_estimate(rows["value"], rows["weight"], rows["cluster"])

@@ -45,4 +45,4 @@ class ScoreQuantile:
         rows = scored(current, self.scorer, self.lane, self.variant)
         if rows.empty:
             return Estimate.absent(why_no_scores(current, self.scorer, self.lane, self.variant))
-        return quantile_estimate(rows["value"], self.quantile, rows["weight"])
+        return quantile_estimate(rows["value"], self.quantile, rows["weight"], rows["cluster"])

@@ -46,9 +46,9 @@ class ScoreRate:
             raise ValueError(f"limit: expected a finite number, got {self.limit}")
 
     def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
-        """Return the weighted share with Wilson's interval."""
+        """Return the weighted share with its interval."""
         rows = scored(current, self.scorer, self.lane, self.variant)
         if rows.empty:
             return Estimate.absent(why_no_scores(current, self.scorer, self.lane, self.variant))
         beyond = rows["value"] < self.limit if self.side == "below" else rows["value"] > self.limit
-        return mean_estimate(beyond, rows["weight"])
+        return mean_estimate(beyond, rows["weight"], rows["cluster"])

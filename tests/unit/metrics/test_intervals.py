@@ -16,13 +16,41 @@ def test_wilson_equals_scipy(cases: int, n: int) -> None:
     assert intervals.wilson(cases / n, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
-def test_mean_with_equal_weights_equals_scipy() -> None:
-    """Without weights the t interval is the textbook one."""
-    values = np.random.default_rng(1).lognormal(size=37)
+def test_the_exact_interval_of_a_rate_equals_scipy() -> None:
+    """Clopper and Pearson's interval is scipy's."""
+    expected = stats.binomtest(81, 263).proportion_ci(method="exact")
+    assert intervals.rate_interval(81 / 263, 263) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_mean_of_symmetric_values_equals_scipy() -> None:
+    """Without skewness the interval is Student's, weights of 1 or not."""
+    values = np.concatenate([np.linspace(1, 5, 19), 6 - np.linspace(1, 5, 18)])
+    values = np.concatenate([values, 6 - values])
     found = intervals.mean_estimate(values)
-    expected = stats.t.interval(0.95, 36, loc=values.mean(), scale=stats.sem(values))
+    expected = stats.t.interval(0.95, len(values) - 1, loc=values.mean(), scale=stats.sem(values))
     assert found.value == pytest.approx(values.mean())
     assert (found.low, found.high) == pytest.approx(expected)
+
+
+def test_equal_clusters_give_the_t_interval_of_their_means() -> None:
+    """Ten users of four equal rows each are ten values: n - 1 is 9."""
+    means = np.array([3.0, 5.0, 4.0, 6.0, 2.0, 4.0, 3.0, 5.0, 2.0, 6.0])
+    found = intervals.mean_estimate(np.repeat(means, 4), clusters=np.repeat(np.arange(10), 4))
+    expected = stats.t.interval(0.95, 9, loc=means.mean(), scale=stats.sem(means))
+    assert (found.low, found.high) == pytest.approx(expected)
+    assert (found.n, found.detail["n_clusters"], found.detail["effective_n"]) == (40, 10, 10)
+
+
+def test_halls_interval_by_hand() -> None:
+    """Hall's cubic on twelve skewed values, some below zero, worked with its formula."""
+    values = np.array([-3.0, -2, -2, -1, -1, -1, 0, 0, 1, 2, 3, 4])
+    found = intervals.mean_estimate(values)
+    centred = values - values.mean()
+    skewness = (centred**3).sum() / (centred**2).sum() ** 1.5
+    t = stats.t.ppf(0.975, 11)
+    for bound, quantile in ((found.low, t), (found.high, -t)):
+        pivot = (values.mean() - bound) / stats.sem(values)
+        assert pivot + skewness * pivot**2 / 3 + skewness**2 * pivot**3 / 27 + skewness / 6 == pytest.approx(quantile)
 
 
 def test_weights_undo_the_sampling() -> None:
@@ -102,7 +130,15 @@ def test_newcombe_gives_the_published_interval() -> None:
 
 
 def test_ratio_interval_is_the_log_interval() -> None:
-    """With many cases the interval is Katz's, within the added halves."""
+    """With many cases the interval is Katz's, which knows no more than the variances of the logarithms."""
     low, high = intervals.ratio_of_rates((0.4, 10_000), (0.5, 10_000))
     error = np.sqrt(1 / 4000 - 1 / 10_000 + 1 / 5000 - 1 / 10_000)
     assert (low, high) == pytest.approx((0.8 * np.exp(-1.96 * error), 0.8 * np.exp(1.96 * error)), rel=1e-3)
+
+
+def test_ratio_at_the_ends() -> None:
+    """Both rates 1 still leave room on each side; none of the first bounds it at 0, none of the second not at all."""
+    low, high = intervals.ratio_of_rates((1.0, 20), (1.0, 20))
+    assert low < 0.9 < 1.1 < high
+    assert intervals.ratio_of_rates((0.0, 20), (0.5, 20))[0] == 0
+    assert intervals.ratio_of_rates((0.5, 20), (0.0, 20))[1] == np.inf

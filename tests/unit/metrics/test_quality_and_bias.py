@@ -90,7 +90,9 @@ def test_no_good_outcome_at_all_is_absent() -> None:
 def test_counterfactual_gap_is_the_paired_t_interval() -> None:
     """Gap and interval are scipy's paired t over the requests that have both replays."""
     random = np.random.default_rng(2)
-    plain, swapped = random.normal(10, 3, 12), random.normal(12, 3, 12)
+    plain = random.normal(10, 3, 12)
+    gaps = np.array([1.0, 2, 3, 4, 5, 6])
+    swapped = plain + np.concatenate([2 - gaps, 2 + gaps])  # not skewed, where the interval is Student's
     rows = [
         {
             "request_key": key,
@@ -114,18 +116,17 @@ def test_counterfactual_gap_is_the_paired_t_interval() -> None:
 
 
 def test_differences_of_zero_and_one_are_no_rate() -> None:
-    """A paired difference gets a t interval even where every gap happens to be 0 or 1."""
+    """A paired difference gets the interval of a mean even where every gap happens to be 0 or 1."""
     rows = [
         {
             "request_key": key,
             "lane": "r",
             "variant": variant,
-            "value": float(variant != "as_logged" and key < 2),
+            "value": float(variant != "as_logged" and key < 20),
             "change": {},
         }
         for variant in ("as_logged", "attribute_swap")
-        for key in range(6)
+        for key in range(60)
     ]
-    found = CounterfactualGap(scorer="refusal", lane="r").compute(make_window(6, scores=rows), None)
-    assert found.detail["interval"] == "t"
-    assert found.low < 0
+    found = CounterfactualGap(scorer="refusal", lane="r").compute(make_window(60, scores=rows), None)
+    assert found.detail["interval"].startswith("skewness-corrected t")

@@ -96,12 +96,16 @@ def test_spans_without_texts_are_request_logs(tmp_path):
     found = parse(
         tmp_path,
         span(
-            {"gen_ai.response.model": "llama", "gen_ai.latency.time_to_first_token": 0.1},
+            {
+                "gen_ai.response.model": "llama",
+                "gen_ai.latency.time_to_first_token": 0.1,
+                "gen_ai.latency.time_in_queue": 0.0125,
+            },
             events=[{"name": "exception", "attributes": listed({"exception.type": "Retry"})}],
         ),
     )
     assert (found.model, found.messages, found.response_text, found.ttft_ms) == ("llama", (), None, 100.0)
-    assert (found.status, found.error_type) == ("ok", None)
+    assert (found.status, found.error_type, found.tags["queue_ms"]) == ("ok", None, "12.5")
 
 
 @pytest.mark.parametrize(
