@@ -1,4 +1,4 @@
-"""Drift of 20 numeric columns and of embeddings: llmmon beside Evidently, NannyML and scipy, a process for each."""
+"""Drift of 20 numeric columns and of embeddings: llmmon beside Evidently, NannyML and scipy, each in a process."""
 
 from __future__ import annotations
 

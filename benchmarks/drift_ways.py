@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,15 @@ import numpy as np
 COLUMNS = 20
 DIMENSIONS = 128
 NAMES = [f"c{index}" for index in range(COLUMNS)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sizes:
+    """Rows of the window and of the reference, and the folder of llmmon's stored summaries."""
+
+    rows: int
+    reference_rows: int
+    folder: str
 
 
 def column(side: str, index: int, rows: int) -> Any:
@@ -43,20 +53,14 @@ def windows(frame: Any) -> Iterator[Any]:
     """Yield the columns of one window as llmmon reads them; which requests failed is found once for all of them."""
     import pandas
 
-    from llmmon.metrics.base import WindowData
     from tests.windows import make_window
 
     empty = make_window()
     status = np.full(len(frame), "ok", dtype=object)
     answered = None
     for name in frame:
-        window = WindowData(
-            windows=empty.windows,
-            segment=empty.segment,
-            requests=pandas.DataFrame({"status": status, "latency_ms": frame[name]}, copy=False),
-            scores=empty.scores,
-            responses=empty.responses,
-        )
+        requests = pandas.DataFrame({"status": status, "latency_ms": frame[name]}, copy=False)
+        window = replace(empty, requests=requests)
         if answered is not None:
             window.__dict__["is_answered"] = answered
         answered = window.is_answered
@@ -74,7 +78,7 @@ def _check(frame: Any, summaries: Iterable[Any]) -> list[float]:
     return [metric.compute(window, summary).value for window, summary in zip(windows(frame), summaries, strict=True)]
 
 
-def summarise(rows: int, reference_rows: int, folder: str) -> Callable[[], Any]:
+def summarise(sizes: Sizes) -> Callable[[], Any]:
     """Write down what llmmon keeps of the reference."""
 
     def work() -> list[int]:
@@ -82,42 +86,42 @@ def summarise(rows: int, reference_rows: int, folder: str) -> Callable[[], Any]:
 
         kept = []
         for index in range(COLUMNS):
-            values = column("reference", index, reference_rows)
+            values = column("reference", index, sizes.reference_rows)
             kept.append(summarise_numbers(values, np.ones(len(values))))
-        Path(folder, f"{reference_rows}.json").write_text(json.dumps(kept), "utf-8")
+        Path(sizes.folder, f"{sizes.reference_rows}.json").write_text(json.dumps(kept), "utf-8")
         return [len(json.dumps(each)) for each in kept]
 
     return work
 
 
-def stored(rows: int, reference_rows: int, folder: str) -> Callable[[], Any]:
+def stored(sizes: Sizes) -> Callable[[], Any]:
     """Compare a window with stored summaries."""
-    now = table("current", rows)
+    now = table("current", sizes.rows)
     _check(now[:100], ({"n": 0} for _ in NAMES))  # imports what a running worker has imported
-    return lambda: _check(now, json.loads(Path(folder, f"{reference_rows}.json").read_text("utf-8")))
+    return lambda: _check(now, json.loads(Path(sizes.folder, f"{sizes.reference_rows}.json").read_text("utf-8")))
 
 
-def cold(rows: int, reference_rows: int, folder: str) -> Callable[[], Any]:
+def cold(sizes: Sizes) -> Callable[[], Any]:
     """Summarise the reference, then compare."""
-    now, before = table("current", rows), table("reference", reference_rows)
+    now, before = table("current", sizes.rows), table("reference", sizes.reference_rows)
     _check(now[:100], ({"n": 0} for _ in NAMES))
     return lambda: _check(now, map(_metric().summarise, windows(before)))
 
 
-def scipy(rows: int, reference_rows: int, folder: str) -> Callable[[], Any]:
+def scipy(sizes: Sizes) -> Callable[[], Any]:
     """Compare ready arrays."""
     from scipy import stats
 
-    now, before = table("current", rows), table("reference", reference_rows)
+    now, before = table("current", sizes.rows), table("reference", sizes.reference_rows)
     return lambda: [float(stats.ks_2samp(now[name], before[name], method="asymp").statistic) for name in NAMES]
 
 
-def _evidently(rows: int, reference_rows: int, method: str | None) -> Callable[[], Any]:
+def _evidently(sizes: Sizes, method: str | None) -> Callable[[], Any]:
     os.environ["DO_NOT_TRACK"] = "1"
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    now, before = table("current", rows), table("reference", reference_rows)
+    now, before = table("current", sizes.rows), table("reference", sizes.reference_rows)
     definition = DataDefinition(numerical_columns=NAMES)
 
     def work() -> int:
@@ -127,25 +131,25 @@ def _evidently(rows: int, reference_rows: int, method: str | None) -> Callable[[
     return work
 
 
-def evidently(rows: int, reference_rows: int, folder: str) -> Callable[[], Any]:
+def evidently(sizes: Sizes) -> Callable[[], Any]:
     """Run Evidently's preset as it comes: normed Wasserstein above 1,000 rows."""
-    return _evidently(rows, reference_rows, None)
+    return _evidently(sizes, None)
 
 
-def evidently_ks(rows: int, reference_rows: int, folder: str) -> Callable[[], Any]:
+def evidently_ks(sizes: Sizes) -> Callable[[], Any]:
     """Run Evidently's preset with its KS test."""
-    return _evidently(rows, reference_rows, "ks")
+    return _evidently(sizes, "ks")
 
 
-def _nannyml(rows: int, reference_rows: int, method: str, *, fitted: bool) -> Callable[[], Any]:
+def _nannyml(sizes: Sizes, method: str, *, fitted: bool) -> Callable[[], Any]:
     os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"
     import nannyml
 
-    now, before = table("current", rows), table("reference", reference_rows)
+    now, before = table("current", sizes.rows), table("reference", sizes.reference_rows)
 
     def fit() -> Any:
         calculator = nannyml.UnivariateDriftCalculator(
-            column_names=NAMES, continuous_methods=[method], chunk_size=max(rows, reference_rows)
+            column_names=NAMES, continuous_methods=[method], chunk_size=max(sizes.rows, sizes.reference_rows)
         )
         return calculator.fit(before)
 
@@ -153,19 +157,19 @@ def _nannyml(rows: int, reference_rows: int, method: str, *, fitted: bool) -> Ca
     return lambda: (ready or fit()).calculate(now).to_df().filter(like="value").to_numpy()[-1].astype(float).tolist()
 
 
-def nannyml_ks(rows: int, reference_rows: int, folder: str) -> Callable[[], Any]:
+def nannyml_ks(sizes: Sizes) -> Callable[[], Any]:
     """Fit NannyML's calculator on the reference and calculate the KS distance."""
-    return _nannyml(rows, reference_rows, "kolmogorov_smirnov", fitted=False)
+    return _nannyml(sizes, "kolmogorov_smirnov", fitted=False)
 
 
-def nannyml_js(rows: int, reference_rows: int, folder: str) -> Callable[[], Any]:
+def nannyml_js(sizes: Sizes) -> Callable[[], Any]:
     """Fit NannyML's calculator on the reference and calculate its default, the Jensen-Shannon distance."""
-    return _nannyml(rows, reference_rows, "jensen_shannon", fitted=False)
+    return _nannyml(sizes, "jensen_shannon", fitted=False)
 
 
-def nannyml_fitted(rows: int, reference_rows: int, folder: str) -> Callable[[], Any]:
+def nannyml_fitted(sizes: Sizes) -> Callable[[], Any]:
     """Calculate with NannyML's calculator kept fitted in memory."""
-    return _nannyml(rows, reference_rows, "kolmogorov_smirnov", fitted=True)
+    return _nannyml(sizes, "kolmogorov_smirnov", fitted=True)
 
 
 def _vectors(side: str, rows: int) -> Any:
@@ -173,17 +177,17 @@ def _vectors(side: str, rows: int) -> Any:
     return random.standard_normal((rows, DIMENSIONS)) / DIMENSIONS**0.5 + (0.01 if side == "current" else 0.0)
 
 
-def embeddings_stored(rows: int, reference_rows: int, folder: str) -> Callable[[], Any]:
+def embeddings_stored(sizes: Sizes) -> Callable[[], Any]:
     """Compare embeddings with the stored mean and covariance of the reference's random features."""
     from llmmon.metrics.drift.feature_map import features_of
     from llmmon.metrics.drift.mmd import squared_discrepancy, summarise_features
 
-    kept = json.dumps(summarise_features(features_of(_vectors("reference", reference_rows), 0)))
-    now = _vectors("current", rows)
+    kept = json.dumps(summarise_features(features_of(_vectors("reference", sizes.reference_rows), 0)))
+    now = _vectors("current", sizes.rows)
     return lambda: list(squared_discrepancy(features_of(now, 0), json.loads(kept)))
 
 
-def _evidently_embeddings(rows: int, reference_rows: int, method: Any) -> Callable[[], Any]:
+def _evidently_embeddings(sizes: Sizes, method: Any) -> Callable[[], Any]:
     os.environ["DO_NOT_TRACK"] = "1"
     import pandas
     from evidently.legacy.metrics import EmbeddingsDriftMetric
@@ -192,7 +196,8 @@ def _evidently_embeddings(rows: int, reference_rows: int, method: Any) -> Callab
 
     names = [f"e{index}" for index in range(DIMENSIONS)]
     now, before = (
-        pandas.DataFrame(_vectors(*side), columns=names) for side in (("current", rows), ("reference", rows))
+        pandas.DataFrame(_vectors(*side), columns=names)
+        for side in (("current", sizes.rows), ("reference", sizes.reference_rows))
     )
 
     def work() -> Any:
@@ -203,18 +208,18 @@ def _evidently_embeddings(rows: int, reference_rows: int, method: Any) -> Callab
     return work
 
 
-def embeddings_evidently(rows: int, reference_rows: int, folder: str) -> Callable[[], Any]:
+def embeddings_evidently(sizes: Sizes) -> Callable[[], Any]:
     """Train Evidently's classifier, its default for embeddings."""
     from evidently.legacy.metrics.data_drift.embedding_drift_methods import model
 
-    return _evidently_embeddings(rows, reference_rows, model())
+    return _evidently_embeddings(sizes, model())
 
 
 def main(way: str, settings: str) -> None:
     """Run one way and print what it cost."""
     warnings.simplefilter("ignore")
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    work = globals()[way](**json.loads(settings))
+    work = globals()[way](Sizes(**json.loads(settings)))
     cpu, wall = time.process_time(), time.perf_counter()
     found = work()
     told = {

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from benchmarks.alarms import data, null, texts
-from benchmarks.alarms.pools import blocks
+from benchmarks.alarms.pools import N_DRAWS, blocks, neighbours
 from benchmarks.alarms.tasks import Amount, Pair, Task, at_once, at_three, mean, of_rows, planted, ramp, rate, real
-
-_PLACES = 4000
 
 
 def tasks() -> list[Task]:
@@ -65,8 +64,9 @@ def _pairs(kind: str, name: str, *, factor: float = 1.0, deviations: float = 0.0
 
 def _dated_models() -> list[Task]:
     def answers(name: str, task: str, n: int, before: str, after: str, *, changes: bool = True) -> Task:
-        pairs = functools.partial(_llmdrift, task, n, before, after)
-        return real(f"{name}, n={n}", pairs, f"{task} {before} {n}", changes=changes)
+        # rows drawn with replacement from a version's answers: right ones are binomial
+        shares = [float(np.mean([is_right(task, row) for row in data.llmdrift_rows(task, v)])) for v in (before, after)]
+        return replace(rate(f"{name}, n={n}", before=shares[0], after=shares[1], n=n), changes=changes)
 
     def words(name: str, before: str, after: str) -> Task:
         return real(name, functools.partial(_arena, before, after), f"words {before}")
@@ -82,17 +82,6 @@ def _dated_models() -> list[Task]:
         words("arena words, gpt-4 to gpt-3.5", "gpt-4-0314", "gpt-3.5-turbo-0125"),
         answers("GPT-3.5 opinions (no change)", "opinionqa", 30, *gpt_35, changes=False),
     ]
-
-
-@functools.cache
-def _llmdrift(task: str, n: int, *versions: str) -> list[Pair]:
-    random = np.random.default_rng(20230613)
-    before, after = (
-        np.array([float(is_right(task, row)) for row in data.llmdrift_rows(task, version)]) for version in versions
-    )
-    places = tuple(random.integers(0, len(rows), (_PLACES, n)) for rows in (before, after))
-    walk = blocks(_PLACES, 1)
-    return [of_rows(before, after, statistic="rate", n=n, places=(places[0], places[1]), walk=walk)]
 
 
 def is_right(task: str, row: dict[str, Any]) -> bool:
@@ -113,5 +102,6 @@ def is_right(task: str, row: dict[str, Any]) -> bool:
 def _arena(before: str, after: str) -> list[Pair]:
     rows = [texts.columns(model)["words"][0] for model in (before, after)]
     size = min(len(column) for column in rows)
-    places = (np.arange(size)[:, None] + np.arange(40)) % size
-    return [of_rows(rows[0], rows[1], statistic="mean", n=40, places=(places, places), walk=blocks(size, 3, 40))]
+    places = neighbours(size, np.arange(size), 40)
+    walk = blocks(size, 3, 40, n_draws=N_DRAWS)
+    return [of_rows(rows[0], rows[1], statistic="mean", n=40, places=(places, places), walk=walk)]

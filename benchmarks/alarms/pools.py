@@ -17,6 +17,8 @@ from benchmarks.alarms import data, evidently, reduce, texts
 from benchmarks.alarms.streams import Floats, Unit
 
 Ints = npt.NDArray[np.int64]
+N_DRAWS = 8
+"""Windows of each place of a pool."""
 LEVELS = {"p50": 0.5, "p90": 0.9}
 Walk = Callable[[int, np.random.Generator], Ints]
 """Number of windows and random generator to the places in the pool of a stream's windows."""
@@ -94,18 +96,29 @@ def walk_of_days(days: str, *, hours: int = 24, first_day: int = 0) -> Walk:
     return walk
 
 
-def blocks(n_places: int, length: int, stride: int = 1) -> Walk:
+def blocks(n_places: int, length: int, stride: int = 1, *, n_draws: int = 1) -> Walk:
     """Return the walk of blocks of `length` windows that follow each other in the pool, a circle; places are random.
 
     `stride` is by how many places the next window begins after one; it is the rows of a window where each row begins
-    a place.
+    a place. With `n_draws` the pool holds its places so many times, each time with other rows.
     """
 
     def walk(n_windows: int, random: np.random.Generator) -> Ints:
         start = random.integers(0, n_places, -(-n_windows // length))
-        return ((start[:, None] + np.arange(length) * stride) % n_places).ravel()[:n_windows]
+        place = ((start[:, None] + np.arange(length) * stride) % n_places).ravel()[:n_windows]
+        return place + n_places * random.integers(0, n_draws, n_windows)
 
     return walk
+
+
+def neighbours(n_rows: int, starts: Ints, n: int) -> Ints:
+    """Return the rows of `N_DRAWS` windows at each start: `n` drawn from the 3/2 n rows that follow it in a circle.
+
+    A year walks many times through few hundred places. Were each place one window, nothing could ever lie beyond the
+    largest of them, and a threshold there would be a year's for free.
+    """
+    random = np.random.default_rng(40)
+    return (np.tile(starts, N_DRAWS)[:, None] + random.integers(0, 3 * n // 2, (N_DRAWS * len(starts), n))) % n_rows
 
 
 def servegen(*, daily: bool, days: str, random: np.random.Generator) -> list[Pool]:
@@ -157,9 +170,9 @@ def azure(*, daily: bool) -> list[Pool]:
         named: dict[str, tuple[Floats, bool]] = {f"{name} tokens": (rows, False) for name, rows in columns}
         named["prompts above 4,000"] = ((columns[0][1] > 4000).astype(float), True)
         named["outputs under 50"] = ((columns[1][1] < 50).astype(float), True)
-        whole = len(columns[0][1]) // n * n
-        places = np.arange(whole).reshape(-1, n)
-        pools.append(_of_rows(f"azure n={n}", named, places, blocks(len(places), 4 if daily else 24)))
+        starts = np.arange(0, len(columns[0][1]) - n, n)
+        walk = blocks(len(starts), 4 if daily else 24, n_draws=N_DRAWS)
+        pools.append(_of_rows(f"azure n={n}", named, neighbours(len(columns[0][1]), starts, n), walk))
     return pools
 
 
@@ -168,9 +181,9 @@ def llmperf() -> list[Pool]:
     pools = []
     for endpoint, fields in data.llmperf_latencies().items():
         size = len(fields["ttft_ms"])
-        places = (np.arange(size)[:, None] + np.arange(40)) % size
+        places = neighbours(size, np.arange(size), 40)
         named = {field: (rows, False) for field, rows in fields.items()}
-        pools.append(_of_rows(endpoint, named, places, blocks(size, 3, 40)))
+        pools.append(_of_rows(endpoint, named, places, blocks(size, 3, 40, n_draws=N_DRAWS)))
     return pools
 
 
@@ -180,8 +193,8 @@ def arena() -> list[Pool]:
     for model in data.arena_answers():
         named = texts.columns(model)
         size = len(named["words"][0])
-        places = (np.arange(size)[:, None] + np.arange(40)) % size
-        pools.append(_of_rows(model, named, places, blocks(size, 3, 40)))
+        places = neighbours(size, np.arange(size), 40)
+        pools.append(_of_rows(model, named, places, blocks(size, 3, 40, n_draws=N_DRAWS)))
     return pools
 
 
@@ -191,10 +204,11 @@ def _of_rows(who: str, named: dict[str, tuple[Floats, bool]], places: Ints, walk
     found: list[Reduced] = []
     for name, (column, is_rate) in named.items():
         reference = np.resize(column, max(len(column), evidently.LARGE_REFERENCE + 1))
+        windows = column[places]
         for statistic in ("rate",) if is_rate else ("mean", "p50", "p90"):
             names.append(f"{who} {name} {statistic}")
             units.append("rate" if is_rate else "level")
-            found.append(_reduced(Rows(windows=column[places], reference=reference, statistic=statistic)))
+            found.append(_reduced(Rows(windows=windows, reference=reference, statistic=statistic)))
     return _pool(names, units, found, walk)
 
 

@@ -124,7 +124,7 @@ def kswin_scores(streams: Streams, *, window_size: int = 100, stat_size: int = 3
     """Return the distances that river's KSWIN tests: the last 30 values against 30 drawn from the 70 before them."""
     random = np.random.default_rng(0)
     first = max(streams.n_reference, window_size - 1)  # the first tested window with 100 values behind it
-    n_tested = streams.shape[1] - first
+    n_tested = max(streams.shape[1] - first, 0)
     found = np.full((streams.shape[0], streams.shape[1] - streams.n_reference), -np.inf)
     older = np.argsort(random.random((n_tested, window_size - stat_size)), axis=1)[:, :stat_size]
     ends = np.arange(first, streams.shape[1])[:, None]

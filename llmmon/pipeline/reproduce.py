@@ -11,7 +11,6 @@ that may be, and the verb fails.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,10 +18,10 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from llmmon.config import Config
-from llmmon.detectors.base import detectors, fold
-from llmmon.detectors.e_benjamini_hochberg import reject
+from llmmon.detectors.base import detectors
 from llmmon.errors import LlmmonError
 from llmmon.model import Evidence, Measurement, Window
+from llmmon.pipeline.judge import Rule, StreamKey, advance, spend
 from llmmon.pipeline.measured_again import measured_again, reasons_of
 from llmmon.store import alert as alerts
 from llmmon.store.database import Database
@@ -135,18 +134,18 @@ def _threshold(connection: Connection, alert: Any, window: Window, streams: Stre
     reasons = list(reasons_of(alert.detector_code_version))
     how = detectors_at(connection, alert.deployment, window)
     watched = {monitor for monitor, _ in how}
-    e_values: dict[tuple[str, str], float] = {}
+    e_values: dict[StreamKey, float | None] = {}
     for key, by in how.items():
         found = _last(connection, alert, window, key, streams.get(key, []), by)
         if isinstance(found, str):
             reasons.append(f"stream {key[0]}, {key[1]}: {found}")
-        elif found.e_value is not None:
+        else:
             e_values[key] = found.e_value
-    n_streams = sum(monitor in watched for monitor, _ in streams)
-    rejection = reject(e_values, alpha=alert.alert_detail["alpha"], n_streams=n_streams)
+    n_known = sum(monitor in watched for monitor, _ in streams)
+    spent = spend(window.start, e_values, alpha=alert.alert_detail["alpha"], n_known=n_known)
     computed = {
-        "threshold_e": rejection.threshold,
-        "is_rejected": (alert.monitor, alert.segment) in rejection.rejected,
+        "threshold_e": spent.threshold_e,
+        "is_rejected": (alert.monitor, alert.segment) in spent.rejected,
     }
     return Check(name="threshold", stored=stored, computed=computed, reasons=tuple(reasons))
 
@@ -155,7 +154,7 @@ def _last(
     connection: Connection,
     alert: Any,
     window: Window,
-    key: tuple[str, str],
+    key: StreamKey,
     stream: list[Measurement],
     by: tuple[str, Mapping[str, Any]],
 ) -> Evidence | str:
@@ -163,13 +162,12 @@ def _last(
     if not stream or stream[-1].window != window:
         return "its measurement of this window is not as old as the alert: the window was measured again"
     restarts = alerts.episodes(connection, alert.deployment).learn_again_after.get(key, ())
-    episode = bisect_left(restarts, window.start)
-    part = [item for item in stream if bisect_left(restarts, item.window.start) == episode]
     plugin, parameters = by
     given = {name: value for name, value in parameters.items() if name not in _OF_MONITOR}
     try:
         detector = detectors.create(plugin, given, where=f"alert {alert.alert_id}: detector {plugin}")
     except LlmmonError as error:
         return str(error)
-    settings = {name: parameters[name] for name in _OF_MONITOR}
-    return fold(detector, part, **settings)[-1]
+    rule = Rule(detector=detector, min_effect=parameters["min_effect"], direction=parameters["direction"])
+    *_, (point, _) = advance(rule, stream, restarts)
+    return point.evidence

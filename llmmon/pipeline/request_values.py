@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _REPEAT: Final = "repeat"
 _COST: Final = "cost"
 _ERROR_RATE: Final = "error_rate"
+_BAD_SHARE: Final = "slo_bad_share"
+_OF_REQUESTS: Final = ("prompt", "route", "tenant", "language")
 Replayed = Literal["every lane", "what serves now", "none"]
 
 
@@ -88,12 +90,14 @@ def reading_of(metric: Metric, unit: str, before: WindowData, now: WindowData) -
         Reference and current windows; only limits, ranks and wording are learnt from them.
     """
     given: Any = metric
-    field, scorer = getattr(given, "field", None), getattr(given, "scorer", None)
+    field, scorer = _field_of(given), getattr(given, "scorer", None)
     lane = getattr(given, "lane", LOGGED)
     if getattr(given, "variant", AS_LOGGED) != AS_LOGGED or hasattr(given, "group"):
         return NoReading(reason=f"{metric.plugin_name} compares requests with each other: none has a value of its own")
-    if field in CATEGORIES or field == "prompt":
+    if field in _OF_REQUESTS:
         return NoReading(reason=f"{field} is part of the request: a change of it is one of traffic", is_traffic=True)
+    if field in CATEGORIES:
+        return NoReading(reason=f"{field} is a name, not a number: it has no mean whose shift could be split")
     if scorer is not None:
         base = Reading(
             name=f"score {scorer}",
@@ -102,6 +106,16 @@ def reading_of(metric: Metric, unit: str, before: WindowData, now: WindowData) -
             scorer=scorer,
             replayed="every lane",
             answers=lambda data, of: _scores(data, scorer, of),
+        )
+    elif metric.plugin_name == _BAD_SHARE:
+        limit = given.limit_ms
+        base = Reading(
+            name="failed" if limit is None else f"{field} above {limit:g} ms or failed",
+            unit=unit,
+            lane=lane,
+            scorer=None,
+            replayed="none",
+            answers=lambda data, _: _bad(data, given.field, limit, given.fails_count),
         )
     elif field in NUMBERS or metric.plugin_name == _COST:
         name = field or "cost_usd"
@@ -191,6 +205,24 @@ def _failed(data: WindowData, lane: str) -> pandas.DataFrame:
     del lane
     rows = data.requests.assign(variant=AS_LOGGED, repeat=0)
     return _numbered(rows.assign(value=(rows["status"] == "error").astype(float)))
+
+
+def _bad(data: WindowData, field: str, limit: float | None, fails_count: bool) -> pandas.DataFrame:
+    import pandas
+
+    found = _failed(data, LOGGED)
+    answered = found[found["value"] == 0]
+    times = _numbers(data, field, LOGGED).set_index("request_key")["value"].reindex(answered["request_key"])
+    slow = np.zeros(len(answered)) if limit is None else (times > limit).to_numpy(dtype=float)
+    known = answered.assign(value=np.where(times.notna() | (limit is None), slow, np.nan))
+    failed = found[found["value"] == 1] if fails_count else found.iloc[:0]
+    return pandas.concat([known, failed]).dropna(subset="value")
+
+
+def _field_of(metric: Any) -> str | None:
+    """Return the one column that a metric reads; None where it reads none or several together."""
+    fields = getattr(metric, "fields", None) or (getattr(metric, "field", None),)
+    return fields[0] if len(fields) == 1 else None
 
 
 def _texts(data: WindowData, lane: str) -> pandas.DataFrame:

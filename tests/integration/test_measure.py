@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +15,7 @@ from sqlalchemy import event
 
 from llmmon.config import Config
 from llmmon.errors import ConfigError
-from llmmon.metrics.base import WindowData, metrics
+from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.model import Estimate, Provenance, ReplayItem, Response, Scorable, Score, Window
 from llmmon.pipeline.draw_sample import draw_sample
 from llmmon.pipeline.ingest import finish_ingest, ingest_source
@@ -319,7 +320,7 @@ class BreaksOnThree:
             raise ValueError("three")
         return Score(value=1.0)
 
-    def compute(self, current: WindowData, reference: WindowData | None) -> Estimate:
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:
         """Raise over every window."""
         raise ZeroDivisionError("nothing to divide by")
 
@@ -348,6 +349,39 @@ def test_one_broken_judgement_and_one_broken_metric_leave_the_others_alone(
             "SELECT state, reason, n FROM llmmon.coverage WHERE stage = 'score' ORDER BY state"
         ).all()
     assert [tuple(row) for row in rows] == [("done", "", 23), ("failed", "odd: ValueError", 1)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CannotSummarise:
+    """A metric that cannot cope with the reference."""
+
+    plugin_name: ClassVar[str] = "cannot"
+    unit: ClassVar[str] = "x"
+    direction: ClassVar[str] = "neither"
+    needs_reference: ClassVar[bool] = True
+    summary_version: ClassVar[int] = 1
+
+    def summarise(self, reference: WindowData) -> Summary:
+        """Return what is no JSON."""
+        return {"mean": math.nan}
+
+    def compute(self, current: WindowData, reference: Summary | None) -> Estimate:
+        """Never come here."""
+        raise AssertionError
+
+
+def test_a_reference_that_cannot_be_summarised_leaves_the_others_alone(
+    database: Database, loaded: Config, config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its monitor is absent with the reason, without reading the reference at every window; all else is measured."""
+    monkeypatch.setitem(metrics._classes, "cannot", CannotSummarise)
+    broken = config(TOML + 'broken = {metric = "cannot", min_effect = 1}\n')
+    _run(database, broken, WINDOWS)
+    found = {(monitor, window.start.hour): estimate for monitor, _, window, estimate, _ in _table(database)}
+    for hour in (5, 8):
+        assert found["broken", hour].reason.startswith("the metric failed over the reference: ValueError: ")
+    assert found["ks", 8].value == 1
+    assert [row[:3] for row in _summaries(database) if row[0] == "broken"] == [("broken", "all", 1)]
 
 
 def test_an_unknown_segment_is_a_configuration_error(

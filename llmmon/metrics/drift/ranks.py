@@ -26,7 +26,7 @@ def counts_at(values: Floats, points: Floats) -> tuple[_Counts, _Counts]:
     made of the leading bits of its distance from just below the first point: cells are fine there and coarse far away,
     which suits long tails.
     """
-    if len(values) <= _SORTED_UP_TO or not 0 < points[-1] - points[0] < _LARGEST_SPAN:
+    if len(values) <= _SORTED_UP_TO or not 0 < points[-1] / 2 - points[0] / 2 < _LARGEST_SPAN:
         ordered = np.sort(values)
         return np.searchsorted(ordered, points, "right"), np.searchsorted(ordered, points, "left")
     middle = points[len(points) // 2] - points[0] or points[-1] - points[0]

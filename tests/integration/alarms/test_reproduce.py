@@ -15,7 +15,7 @@ from llmmon.pipeline.ingest import ingest_source
 from llmmon.pipeline.reproduce import Check, Reproduction, reproduce
 from llmmon.store.database import Database
 from tests.conftest import make_line
-from tests.integration.alarms.changed import HOURS, TOML, Fault
+from tests.integration.alarms.changed import TOML, Fault
 
 Changed = Callable[[Fault], tuple[Database, Config]]
 
@@ -81,7 +81,11 @@ def test_a_number_that_was_tampered_with_is_not_accounted_for(after_change: Chan
 def test_rows_that_came_later_are_left_out_and_named(after_change: Changed, tmp_path: Path) -> None:
     """A late request changes the window; over the rows known then the numbers are still the same."""
     database, config = after_change("model")
-    late = make_line(9999, timestamp=HOURS[-1].start.isoformat().replace("+00:00", "Z"), route="chat", latency_ms=1.0)
+    with database.transaction() as connection:
+        moment = connection.exec_driver_sql(
+            "SELECT window_start FROM llmmon.alert WHERE monitor = 'answer-length'"
+        ).scalar_one()
+    late = make_line(9999, timestamp=moment.isoformat().replace("+00:00", "Z"), route="chat", latency_ms=1.0)
     (tmp_path / "late.jsonl").write_text(json.dumps(late) + "\n", "utf-8")
     source = config.sources["logs"].read.model_copy(update={"parameters": {"path": str(tmp_path / "*.jsonl")}})
     moved = config.model_copy(update={"sources": {"logs": config.sources["logs"].model_copy(update={"read": source})}})

@@ -87,6 +87,7 @@ def test_kswin_tests_the_distance_of_30_recent_and_30_older_values():
     assert scores[0, 0] == 0  # all equal
     assert scores[0, 15] == pytest.approx(15 / 30)  # 15 of the last 30 are new
     assert scores[0, 30] == 1
+    assert (rules.kswin_scores(streams_of(values[:, :90], 20)) == -math.inf).all()  # it waits for 100 values
     threshold = rules.kswin_threshold()
     over, under = math.ceil(threshold * 30), math.ceil(threshold * 30) - 1
     for k, is_alarm in ((over, True), (under, False)):

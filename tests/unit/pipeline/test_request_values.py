@@ -24,6 +24,7 @@ def _read(metric: str, parameters: dict[str, Any], before: Any, now: Any) -> Rea
         ("latency_quantile", {"quantile": 0.5}, [0.0, 1.0]),
         # below 4 of them and equal to one: (4 + 5) / 20; 12 is above all
         ("ks_distance", {"field": "latency_ms"}, [0.45, 1.0]),
+        ("slo_bad_share", {"limit_ms": 5.0}, [0.0, 1.0]),
         ("cost", {}, [0.1, 0.3]),
         ("error_rate", {}, [0.0, 0.0]),
         ("text_statistic", {"statistic": "n_words"}, [2.0, 3.0]),
@@ -65,6 +66,7 @@ def test_scores_and_rates_of_scores() -> None:
     [
         ("jensen_shannon", {"field": "route"}, True),
         ("embedding_drift", {"field": "prompt"}, True),
+        ("jensen_shannon", {"field": "finish_reason"}, False),
         ("volume", {}, True),
         ("impact_ratio", {"scorer": "refusal", "group": "age"}, False),
     ],
