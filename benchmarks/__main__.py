@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 import benchmarks
-from benchmarks.result import Result
+from benchmarks.result import Grid, Result
 
 
 def names() -> list[str]:
@@ -59,6 +59,16 @@ def show(name: str, result: Result) -> None:
     )
 
 
+def show_grid(grid: Grid) -> None:
+    """Print a table of words."""
+    table = Table(title=grid.title, title_justify="left")
+    for column in grid.columns:
+        table.add_column(column, overflow="fold")
+    for row in grid.rows:
+        table.add_row(*row)
+    Console(width=max(Console().width, 160)).print(table)
+
+
 def main(arguments: list[str]) -> int:
     """Run the command line; return the exit status."""
     as_json = "--json" in arguments
@@ -74,7 +84,15 @@ def main(arguments: list[str]) -> int:
     module = importlib.import_module(f"benchmarks.{name}")
     result = module.run(**settings(module.run, given))
     if as_json:
-        print(json.dumps({"benchmark": name, **dataclasses.asdict(result)}, indent=2))
+        body = (
+            {"tables": list(map(dataclasses.asdict, result))}
+            if isinstance(result, list)
+            else dataclasses.asdict(result)
+        )
+        print(json.dumps({"benchmark": name, **body}, indent=2))
+    elif isinstance(result, list):
+        for grid in result:
+            show_grid(grid)
     else:
         show(name, result)
     return 0

@@ -64,3 +64,22 @@ def best_seconds(work: Callable[[], object], *, rounds: int, before: Callable[[]
         work()
         seconds.append(time.perf_counter() - start)
     return min(seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table of words: one row per way or task.
+
+    Parameters
+    ----------
+    title : str
+        What a cell says.
+    columns : sequence of str
+        Heads; the first is that of the row's name.
+    rows : sequence of sequences of str
+        Cells in the order of the heads.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]

@@ -6,7 +6,6 @@ import dataclasses
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,6 @@ def run(
     runs: int = 30,
     quiet: int = 120,
     changed: int = 48,
-    pool: int = 150,
     samples: int = 4,
     tokens: int = 12,
     logprob_noise: float = 0.02,
@@ -59,8 +57,6 @@ def run(
         Windows that each stream without a change is watched for, at least 24.
     changed : int
         Windows in which a change may be detected.
-    pool : int
-        Answers of each model to each prompt, from which windows are drawn.
     samples, tokens : int
         Answers to a prompt in a window, and their length.
     logprob_noise : float
@@ -70,22 +66,27 @@ def run(
     settings = SentinelConfig(backend="endpoint", samples=samples, max_tokens=tokens)
     with tempfile.TemporaryDirectory() as folder:
         pools = {
-            change: answer_pool(changed_model(change, Path(folder)), change, settings, pool)
-            for change in ("none", *CHANGES)
+            change: answer_pool(changed_model(change, Path(folder)), change, settings, runs * windows * samples)
+            for change, windows in {"none": REFERENCE + quiet, **dict.fromkeys(CHANGES, changed)}.items()
         }
     false = dict.fromkeys((*_MIN_EFFECTS, *_THREE_SIGMA), 0)
     found: dict[tuple[str, str], list[int | None]] = {}
     for seed in range(runs):
         random = np.random.default_rng([20261125, seed])
-        draw = _Draw(random, samples, logprob_noise)
-        before = [draw.window(pools["none"], index) for index in range(REFERENCE + quiet)]
+        before = [
+            _window(pools["none"], seed * (REFERENCE + quiet) + index, samples, random, logprob_noise)
+            for index in range(REFERENCE + quiet)
+        ]
         streams = _Streams(before[:REFERENCE])
         whole = streams.over(before)
         for way in false:
             false[way] += _alarm(way, whole, after=REFERENCE) is not None
         start = {way: values[: REFERENCE + BEFORE] for way, values in whole.items()}
         for change in CHANGES:
-            after = [draw.window(pools[change], REFERENCE + BEFORE + index) for index in range(changed)]
+            after = [
+                _window(pools[change], seed * changed + index, samples, random, logprob_noise)
+                for index in range(changed)
+            ]
             rest = streams.over(after)
             joined = {way: [*values, *rest[way]] for way, values in start.items()}
             for way in false:
@@ -111,7 +112,6 @@ def run(
         "reference_windows": REFERENCE,
         "windows_changed": changed,
         "alpha": ALPHA,
-        "pool": pool,
         "logprob_noise": logprob_noise,
         "tokens_per_day": f"{per_day:,.0f}",
         "usd_per_day": f"{usd:.3f}",
@@ -119,26 +119,17 @@ def run(
     return Result(unit="share detected", rows=rows, reference="system prompt: probe_mmd", settings=settings_told)
 
 
-@dataclass(frozen=True)
-class _Draw:
-    random: np.random.Generator
-    samples: int
-    noise: float
-
-    def window(self, pool: Pool, index: int) -> Drawn:
-        """Return one window's probes, drawn from a pool."""
-        rows: list[dict[str, Any]] = []
-        for prompt, answers in pool.answers.items():
-            for repeat, at in enumerate(self.random.integers(len(answers), size=self.samples)):
-                logprobs = {
-                    token: min(0.0, value + self.noise * self.random.standard_normal())
-                    for token, value in pool.logprobs[prompt].items()
-                }
-                rows.append({"prompt": prompt, "repeat": repeat, "text": answers[at], "first_logprobs": logprobs})
-        start = START + timedelta(hours=index)
-        for row in rows:
-            row["window_start"] = start
-        return make_window(probes=rows), pool.greedy
+def _window(pool: Pool, index: int, samples: int, random: np.random.Generator, noise: float) -> Drawn:
+    """Return the `index`-th window of a pool. No answer is in two windows: two finite pools differ by chance."""
+    rows: list[dict[str, Any]] = []
+    for prompt, answers in pool.answers.items():
+        for repeat, text in enumerate(answers[index * samples : (index + 1) * samples]):
+            logprobs = {
+                token: min(0.0, value + noise * random.standard_normal())
+                for token, value in pool.logprobs[prompt].items()
+            }
+            rows.append({"prompt": prompt, "repeat": repeat, "text": text, "first_logprobs": logprobs})
+    return make_window(probes=rows), pool.greedy
 
 
 class _Streams:

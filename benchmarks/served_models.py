@@ -17,9 +17,7 @@ from llmmon.demo.train_model import conversations
 from llmmon.model import Message, ReplayItem
 from llmmon.pipeline.probe_prompts import load_prompts
 
-CONTROL: Final = "none, other seeds"
 CHANGES: Final = (
-    CONTROL,
     "system prompt",
     "temperature 0.7",
     "fine-tuned 20 steps",
@@ -72,13 +70,8 @@ def changed_model(change: str, folder: Path) -> Path:
 
 
 def answer_pool(model: Path, change: str, settings: SentinelConfig, n: int) -> Pool:
-    """Return `n` answers to each of the sentinel's prompts.
-
-    Pools are drawn with the same random numbers: a model that did not change gives the very same pool, so that two
-    finite pools differ little by chance, which would look like a change. How much they do when drawn apart shows in the
-    control, the unchanged model with other seeds.
-    """
-    first_seed = 500_000 if change == CONTROL else 0
+    """Return `n` answers to each of the sentinel's prompts, drawn with random numbers of the change's own."""
+    first_seed = 10_000_000 * (1 + CHANGES.index(change)) if change in CHANGES else 0
     temperature = float(change.split()[1]) if change.startswith("temperature") else settings.temperature
     before = (Message(role="system", content=SYSTEM_PROMPT),) if change == "system prompt" else ()
     items = [
@@ -91,7 +84,7 @@ def answer_pool(model: Path, change: str, settings: SentinelConfig, n: int) -> P
             messages=(*before, *prompt.messages),
             documents=(),
             parameters={},
-            seed=number * 1_000_003 + first_seed + repeat,
+            seed=first_seed + number * 100_000 + repeat,
             change={
                 "temperature": temperature if repeat else 0.0,
                 "max_tokens": settings.max_tokens,

@@ -30,4 +30,9 @@ with DAG(
         """Send what waits in the outbox."""
         return steps.deliver()
 
-    detect() >> deliver()
+    @task(priority_weight=5)
+    def explain() -> dict[str, object]:
+        """Say what open alerts come from; who is told does not wait for it."""
+        return steps.explain()
+
+    detect() >> deliver() >> explain()

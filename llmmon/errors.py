@@ -26,6 +26,7 @@ LlmmonError                     root; ``exit_code`` is what the command line ret
 ├── AlertError                  an alert cannot be changed as asked
 │   ├── UnknownAlertError       no alert has this id
 │   └── AlertStateError         its state does not allow it, as when somebody else was faster
+├── ReproductionError           an alert's numbers do not come out again, and nothing stored says why
 ├── DeliveryError               a channel did not take an alert; ``permanent`` says whether trying again can help
 └── EmbeddedStackError          a process of ``llmmon up`` did not start, or a port is taken
 
@@ -206,6 +207,12 @@ class UnknownAlertError(AlertError):
 
 class AlertStateError(AlertError):
     """The alert's state does not allow this, as when somebody else was faster."""
+
+
+class ReproductionError(LlmmonError):
+    """An alert's numbers do not come out again, and nothing stored says why."""
+
+    exit_code = 11
 
 
 class DeliveryError(LlmmonError):

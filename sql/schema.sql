@@ -508,6 +508,71 @@ CREATE VIEW compliance.alarm_budget_ledger WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.alarm_budget_ledger IS 'Alarm budget: per deployment and window, the allowed error probability, how many streams were tested, the evidence an alarm needed, the strongest stream, and the alerts that were opened. So a false alarm has a stated price, and silence too. Duties: AI Act Art. 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.4 and 4.2.
 sha256 af53e99ec12565dce26426d175500089e5c9d62866ee828f6b13f688bdbe1a70';
 
+CREATE TABLE llmmon.alert_explanation (
+    explanation_id bigint NOT NULL,
+    alert_id bigint NOT NULL,
+    cause text,
+    statement text NOT NULL,
+    n_more bigint,
+    request_keys bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    detail jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    explained_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT alert_explanation_n_more_check CHECK ((n_more > 0))
+);
+
+COMMENT ON TABLE llmmon.alert_explanation IS 'What an alert''s change comes from, as far as the windows known then could tell; a later explanation that differs is a new row.';
+
+COMMENT ON COLUMN llmmon.alert_explanation.cause IS 'What carries most of the change; NULL while it cannot be told, with n_more replays that may tell it.';
+
+COMMENT ON COLUMN llmmon.alert_explanation.detail IS 'Values, segments, shares with intervals, windows and coverage; ids of requests, never their texts.';
+
+CREATE TABLE llmmon.provenance (
+    provenance_id bigint NOT NULL,
+    digest bytea NOT NULL,
+    kind text NOT NULL,
+    plugin text NOT NULL,
+    parameters jsonb NOT NULL,
+    code_version text NOT NULL,
+    config_digest text NOT NULL,
+    model_revision text,
+    seed bigint,
+    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
+
+CREATE VIEW compliance.alert_explanations WITH (security_invoker='true') AS
+ SELECT told.alert_id,
+    told.explanation_id,
+    alert.deployment,
+    alert.monitor,
+    alert.segment,
+    alert.window_start,
+    told.explained_at,
+    told.cause,
+    told.statement,
+    told.n_more AS n_more_replays_needed,
+    ((told.detail #>> '{attribution,n_reference}'::text[]))::bigint AS n_replays_before,
+    ((told.detail #>> '{attribution,n_current}'::text[]))::bigint AS n_replays_now,
+    share.by_cause AS shares,
+    (told.detail #> '{segments,carriers}'::text[]) AS segments,
+    cardinality(told.request_keys) AS n_requests_shown,
+    how.plugin AS method,
+    how.parameters,
+    how.code_version,
+    how.config_digest,
+    (told.explanation_id = max(told.explanation_id) OVER (PARTITION BY told.alert_id)) AS is_newest
+   FROM (((llmmon.alert_explanation told
+     JOIN llmmon.alert alert USING (alert_id))
+     JOIN llmmon.provenance how ON ((how.provenance_id = told.provenance_id)))
+     CROSS JOIN LATERAL ( SELECT jsonb_object_agg((item.item ->> 'cause'::text), (item.item - 'cause'::text)) AS by_cause
+           FROM jsonb_path_query(told.detail, '$."attribution"."shares"[*]'::jsonpath) item(item)) share)
+  ORDER BY told.alert_id, told.explanation_id;
+
+COMMENT ON VIEW compliance.alert_explanations IS 'Alert explanations: what each alert''s change was attributed to, with which evidence, from how many replays, and how that was computed. A cause is NULL while the replays could not tell it. A later explanation that differs is a row of its own. Duties: AI Act Art. 12(2) (situations that may result in a risk), 13(3) (interpretation of output), 26(5); NIST AI RMF MEASURE 2.9 and MANAGE 4.1.
+sha256 46fe763b0941f79afb3c7d83c1d765647fa1fbee3327d1773e9bc6e6796c77ec';
+
 CREATE TABLE llmmon.alert_event (
     alert_event_id bigint NOT NULL,
     alert_id bigint NOT NULL,
@@ -723,6 +788,129 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged attribute, each group''s rate, its ratio to the highest group''s rate and whether that is below four fifths, with n and the share of requests; requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. A flag on few requests proves little. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
 sha256 c92ea2370332b92abb192441b7e6442e335c56166e0cd24813597348dbccad78';
 
+CREATE TABLE llmmon.certification (
+    certification_id bigint NOT NULL,
+    deployment text NOT NULL,
+    window_start timestamp with time zone,
+    window_end timestamp with time zone,
+    n_windows integer NOT NULL,
+    n_missing_windows integer NOT NULL,
+    window_hours double precision NOT NULL,
+    alpha double precision NOT NULL,
+    n_watched integer NOT NULL,
+    n_runs integer NOT NULL,
+    provenance_id bigint NOT NULL,
+    certified_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT certification_n_missing_windows_check CHECK ((n_missing_windows >= 0)),
+    CONSTRAINT certification_n_runs_check CHECK ((n_runs >= 0)),
+    CONSTRAINT certification_n_watched_check CHECK ((n_watched > 0)),
+    CONSTRAINT certification_n_windows_check CHECK ((n_windows >= 0))
+);
+
+COMMENT ON TABLE llmmon.certification IS 'One run of llmmon certify: which windows were copied, and how often a fault was planted in them. Nothing was planted in the tables themselves.';
+
+COMMENT ON COLUMN llmmon.certification.n_windows IS 'Quiet windows that were learnt from: those of the longest stretch that no alert lies in.';
+
+COMMENT ON COLUMN llmmon.certification.n_missing_windows IS 'Quiet windows that are missing before anything can be told; 0 where results were had.';
+
+COMMENT ON COLUMN llmmon.certification.n_watched IS 'Windows that a fault was watched for.';
+
+COMMENT ON COLUMN llmmon.certification.n_runs IS 'How often each fault and size was planted.';
+
+CREATE TABLE llmmon.certification_result (
+    certification_id bigint NOT NULL,
+    place integer NOT NULL,
+    monitor text NOT NULL,
+    fault text NOT NULL,
+    size double precision NOT NULL,
+    size_unit text NOT NULL,
+    n_runs integer NOT NULL,
+    n_detected integer NOT NULL,
+    share_detected double precision,
+    low double precision,
+    high double precision,
+    median_delay_windows double precision,
+    effect double precision,
+    min_effect double precision,
+    unit text,
+    reason text,
+    CONSTRAINT absent_has_a_reason CHECK ((num_nonnulls(share_detected, reason) >= 1)),
+    CONSTRAINT certification_result_check CHECK (((n_detected >= 0) AND (n_detected <= n_runs))),
+    CONSTRAINT certification_result_n_runs_check CHECK ((n_runs >= 0))
+);
+
+COMMENT ON TABLE llmmon.certification_result IS 'How often each monitor noticed each fault and size, and how soon.';
+
+COMMENT ON COLUMN llmmon.certification_result.place IS 'Order of the rows: the sizes of a fault, smallest change first.';
+
+COMMENT ON COLUMN llmmon.certification_result.monitor IS '* for the deployment: at least one monitor noticed.';
+
+COMMENT ON COLUMN llmmon.certification_result.fault IS 'none: nothing was planted, and what was noticed is a false alarm.';
+
+COMMENT ON COLUMN llmmon.certification_result.median_delay_windows IS 'Over the runs that noticed; 1 when the first window with the fault alarmed.';
+
+COMMENT ON COLUMN llmmon.certification_result.effect IS 'Median over the planted windows of how far the fault moves the value over all traffic, in unit.';
+
+COMMENT ON COLUMN llmmon.certification_result.min_effect IS 'Smallest change the monitor is told to alarm for, in unit.';
+
+COMMENT ON COLUMN llmmon.certification_result.reason IS 'Why there is no share, or why nothing can be noticed.';
+
+CREATE VIEW compliance.detection_power WITH (security_invoker='true') AS
+ SELECT c.deployment,
+    c.certified_at,
+    r.monitor,
+    r.fault,
+    r.size,
+    r.size_unit,
+    r.share_detected,
+    r.low,
+    r.high,
+    r.n_runs,
+    r.n_detected,
+    r.median_delay_windows,
+    (r.median_delay_windows * c.window_hours) AS median_delay_hours,
+    ((c.n_watched)::double precision * c.window_hours) AS watched_hours,
+    smallest.size AS smallest_size_noticed,
+    r.effect,
+    r.min_effect,
+    r.unit,
+        CASE
+            WHEN (c.n_missing_windows > 0) THEN (('cannot tell yet: needs '::text || c.n_missing_windows) || ' more quiet windows'::text)
+            ELSE r.reason
+        END AS reason,
+    c.window_start,
+    c.window_end,
+    c.n_windows,
+    c.alpha,
+    p.seed,
+    p.code_version,
+    p.config_digest
+   FROM (((( SELECT DISTINCT ON (certification.deployment) certification.certification_id,
+            certification.deployment,
+            certification.window_start,
+            certification.window_end,
+            certification.n_windows,
+            certification.n_missing_windows,
+            certification.window_hours,
+            certification.alpha,
+            certification.n_watched,
+            certification.n_runs,
+            certification.provenance_id,
+            certification.certified_at
+           FROM llmmon.certification
+          ORDER BY certification.deployment, certification.certification_id DESC) c
+     JOIN llmmon.provenance p USING (provenance_id))
+     LEFT JOIN llmmon.certification_result r USING (certification_id))
+     LEFT JOIN LATERAL ( SELECT s.size
+           FROM llmmon.certification_result s
+          WHERE ((s.certification_id = r.certification_id) AND (s.monitor = r.monitor) AND (s.fault = r.fault) AND (s.share_detected >= (0.8)::double precision) AND (s.fault <> 'none'::text))
+          ORDER BY s.place
+         LIMIT 1) smallest ON (true))
+  ORDER BY c.deployment, r.place;
+
+COMMENT ON VIEW compliance.detection_power IS 'Detection power: per deployment, what the newest certification showed its monitors to notice. Each row is a monitor (* for all of the deployment together), a planted fault and its size: how often it was noticed with its 95% interval, how soon, how far it moves the monitor''s value, and the smallest size that at least 80% of runs noticed. Fault none: nothing was planted, so what was noticed is a false alarm. Duties: AI Act Art. 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.13 (effectiveness of measures).
+sha256 8d6b404a130d13d6d81314272202bb3ee642e048999b9ada1f2e2fcaeed78324';
+
 CREATE TABLE llmmon.measurement (
     measurement_id bigint NOT NULL,
     deployment text NOT NULL,
@@ -813,21 +1001,6 @@ COMMENT ON COLUMN llmmon.probe.served_as IS 'Model as the endpoint named it in i
 COMMENT ON COLUMN llmmon.probe.first_logprobs IS 'Log-probabilities, in nats, of the likeliest first tokens; null: not asked for, or not told.';
 
 COMMENT ON COLUMN llmmon.probe.cost_usd IS 'Null: no price is configured, or the endpoint did not tell its tokens.';
-
-CREATE TABLE llmmon.provenance (
-    provenance_id bigint NOT NULL,
-    digest bytea NOT NULL,
-    kind text NOT NULL,
-    plugin text NOT NULL,
-    parameters jsonb NOT NULL,
-    code_version text NOT NULL,
-    config_digest text NOT NULL,
-    model_revision text,
-    seed bigint,
-    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON TABLE llmmon.provenance IS 'How numbers are made: plug-in, parameters, code version, configuration, model revision, seed.';
 
 CREATE VIEW compliance.endpoint_identity WITH (security_invoker='true') AS
  WITH sent AS (
@@ -1015,6 +1188,37 @@ CREATE VIEW compliance.erasure_proof WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.erasure_proof IS 'Erasures: per destroyed key when, by whom and why; how many stored texts it sealed, which nobody can read any more, how many of their requests still have the digest, and of their batches the root, that prove the rest; and whether the subject came back. Duties: GDPR Art. 17 (erasure), Art. 5(2) (accountability) and Art. 30; SOC 2 C1.2 and P4.3 (disposal).
 sha256 b77f4af5cb8e4994c51a9ed65c3be7bb3c2a9c62db4abfbcd0409f671e38a22c';
+
+CREATE VIEW compliance.evidence_ledger WITH (security_invoker='true') AS
+ SELECT e.deployment,
+    e.window_start,
+    e.monitor,
+    e.segment,
+    e.detector,
+    e.value,
+    e.reference_value,
+    e.effect,
+    ((p.parameters ->> 'min_effect'::text))::double precision AS min_effect,
+    e.e_value,
+    b.threshold_e,
+    b.alpha,
+    b.n_streams,
+    COALESCE((e.e_value >= b.threshold_e), false) AS is_significant,
+    e.relevant AS is_relevant,
+    e.reason AS why_no_evidence,
+    a.alert_id,
+    e.measurement_id,
+    p.parameters AS detector_parameters,
+    p.code_version,
+    b.decided_at
+   FROM (((llmmon.evidence e
+     JOIN llmmon.provenance p USING (provenance_id))
+     LEFT JOIN llmmon.alarm_budget b USING (deployment, window_start))
+     LEFT JOIN llmmon.alert a ON (((a.deployment = e.deployment) AND (a.monitor = e.monitor) AND (a.segment = e.segment) AND (a.window_start = e.window_start))))
+  ORDER BY e.deployment, e.window_start, e.monitor, e.segment;
+
+COMMENT ON VIEW compliance.evidence_ledger IS 'Evidence ledger: per window and stream, what was tested, the evidence it gave or why none, the evidence it needed, and the alert that was opened on it: who spent the alarm budget, and on what. A stream without evidence is counted in the threshold. Duties: AI Act Art. 12 (records), 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.4 and 4.2.
+sha256 505002b9d588bfd90607498aea0b2cb44bffe552bbbf057a0495b5a909443c45';
 
 CREATE VIEW compliance.gate_results WITH (security_invoker='true') AS
  SELECT b.batch_id,
@@ -1758,6 +1962,24 @@ ALTER TABLE llmmon.alert_event ALTER COLUMN alert_event_id ADD GENERATED ALWAYS 
     CACHE 1
 );
 
+ALTER TABLE llmmon.alert_explanation ALTER COLUMN explanation_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.alert_explanation_explanation_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.certification ALTER COLUMN certification_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.certification_certification_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE llmmon.delivery_attempt (
     delivery_attempt_id bigint NOT NULL,
     delivery_id bigint NOT NULL,
@@ -1783,6 +2005,15 @@ ALTER TABLE llmmon.delivery ALTER COLUMN delivery_id ADD GENERATED ALWAYS AS IDE
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE llmmon.deployment_settings (
+    config_digest text NOT NULL,
+    deployment text NOT NULL,
+    settings jsonb NOT NULL,
+    first_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE llmmon.deployment_settings IS 'What llmmon.toml said of a deployment''s windows, scorers, monitors and budget, under the digest that provenance names; neither sources, backends nor channels.';
 
 CREATE TABLE llmmon.detection (
     deployment text NOT NULL,
@@ -2055,6 +2286,9 @@ ALTER TABLE ONLY llmmon.alarm_budget
 ALTER TABLE ONLY llmmon.alert_event
     ADD CONSTRAINT alert_event_pkey PRIMARY KEY (alert_event_id);
 
+ALTER TABLE ONLY llmmon.alert_explanation
+    ADD CONSTRAINT alert_explanation_pkey PRIMARY KEY (explanation_id);
+
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT alert_pkey PRIMARY KEY (alert_id);
 
@@ -2064,6 +2298,12 @@ ALTER TABLE ONLY llmmon.delivery
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT an_episode_alerts_once UNIQUE (dedupe_key);
 
+ALTER TABLE ONLY llmmon.certification
+    ADD CONSTRAINT certification_pkey PRIMARY KEY (certification_id);
+
+ALTER TABLE ONLY llmmon.certification_result
+    ADD CONSTRAINT certification_result_pkey PRIMARY KEY (certification_id, monitor, fault, size);
+
 ALTER TABLE ONLY llmmon.coverage
     ADD CONSTRAINT coverage_pkey PRIMARY KEY (deployment, window_start, stage, state, reason);
 
@@ -2072,6 +2312,9 @@ ALTER TABLE ONLY llmmon.delivery_attempt
 
 ALTER TABLE ONLY llmmon.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (delivery_id);
+
+ALTER TABLE ONLY llmmon.deployment_settings
+    ADD CONSTRAINT deployment_settings_pkey PRIMARY KEY (config_digest, deployment);
 
 ALTER TABLE ONLY llmmon.detection
     ADD CONSTRAINT detection_pkey PRIMARY KEY (deployment);
@@ -2180,9 +2423,13 @@ ALTER TABLE ONLY public.llmmon_alembic_version
 
 CREATE UNIQUE INDEX a_source_has_one_unresolved_alert ON llmmon.alert USING btree (source) WHERE ((state <> 'resolved'::text) AND (source IS NOT NULL));
 
+CREATE INDEX certification_by_deployment ON llmmon.certification USING btree (deployment, certification_id);
+
 CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
 
 CREATE INDEX evidence_by_window ON llmmon.evidence USING btree (deployment, window_start);
+
+CREATE INDEX explanation_by_alert ON llmmon.alert_explanation USING btree (alert_id, explanation_id);
 
 CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
 
@@ -2253,11 +2500,23 @@ ALTER TABLE audit.event ENABLE ALWAYS TRIGGER to_be_sealed;
 ALTER TABLE ONLY llmmon.alert_event
     ADD CONSTRAINT alert_event_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES llmmon.alert(alert_id);
 
+ALTER TABLE ONLY llmmon.alert_explanation
+    ADD CONSTRAINT alert_explanation_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES llmmon.alert(alert_id);
+
+ALTER TABLE ONLY llmmon.alert_explanation
+    ADD CONSTRAINT alert_explanation_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT alert_measurement_id_fkey FOREIGN KEY (measurement_id) REFERENCES llmmon.measurement(measurement_id);
 
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT alert_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.certification
+    ADD CONSTRAINT certification_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.certification_result
+    ADD CONSTRAINT certification_result_certification_id_fkey FOREIGN KEY (certification_id) REFERENCES llmmon.certification(certification_id);
 
 ALTER TABLE ONLY llmmon.delivery
     ADD CONSTRAINT delivery_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES llmmon.alert(alert_id);
@@ -2426,6 +2685,15 @@ GRANT SELECT ON TABLE llmmon.evidence TO llmmon_analyst;
 GRANT SELECT ON TABLE compliance.alarm_budget_ledger TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.alarm_budget_ledger TO llmmon_writer;
 
+GRANT SELECT,INSERT ON TABLE llmmon.alert_explanation TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.alert_explanation TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.alert_explanations TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.alert_explanations TO llmmon_writer;
+
 GRANT SELECT,INSERT ON TABLE llmmon.alert_event TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.alert_event TO llmmon_auditor;
 
@@ -2536,6 +2804,15 @@ GRANT SELECT(key_id) ON TABLE llmmon.score TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_writer;
 
+GRANT SELECT,INSERT ON TABLE llmmon.certification TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.certification TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.certification_result TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.certification_result TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.detection_power TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.detection_power TO llmmon_writer;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.measurement TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;
 
@@ -2578,9 +2855,6 @@ GRANT SELECT(provenance_id) ON TABLE llmmon.probe TO llmmon_analyst;
 
 GRANT SELECT(asked_at) ON TABLE llmmon.probe TO llmmon_analyst;
 
-GRANT SELECT,INSERT ON TABLE llmmon.provenance TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.provenance TO llmmon_analyst;
-
 GRANT SELECT ON TABLE compliance.endpoint_identity TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.endpoint_identity TO llmmon_writer;
 
@@ -2613,6 +2887,9 @@ GRANT SELECT(created_at) ON TABLE llmmon.subject_key TO llmmon_auditor;
 
 GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.erasure_proof TO llmmon_writer;
+
+GRANT SELECT ON TABLE compliance.evidence_ledger TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.evidence_ledger TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.gate_results TO llmmon_writer;
@@ -2769,6 +3046,9 @@ GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_writer;
 
 GRANT SELECT,INSERT ON TABLE llmmon.delivery_attempt TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.delivery_attempt TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.deployment_settings TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.deployment_settings TO llmmon_analyst;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.detection TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.detection TO llmmon_analyst;

@@ -14,10 +14,13 @@ from llmmon import __version__
 from llmmon.cli import (
     audit,
     batch,
+    certify,
     evaluation,
+    explain,
     inspection,
     probe,
     quarantine,
+    reproduce,
     roll_up,
     run,
     sources,
@@ -51,7 +54,7 @@ def main(verbose: bool) -> None:
 
     Exit codes: 0 done, 2 wrong configuration or arguments, 3 a log cannot be read, 4 a batch was held back, 5 Postgres,
     6 a window's account does not close, 7 replay, 8 delivery, 9 the local stack, 10 the audit trail does not hold,
-    130 stopped by Ctrl-C.
+    11 an alert's numbers do not come out again, 130 stopped by Ctrl-C.
     """
     level = logging.INFO if verbose else logging.WARNING
     handler = RichHandler(console=Console(stderr=True), show_path=False, markup=False)
@@ -65,7 +68,17 @@ for _verb in (
     roll_up.roll_up,
     probe.probe,
     *(batch.batch, quarantine.quarantine, subject.subject),
-    *(evaluation.evaluate, inspection.coverage, inspection.query, inspection.plugins, audit.audit),
+    *(
+        certify.certify,
+        explain.explain,
+        reproduce.reproduce,
+        certify.certify,
+        evaluation.evaluate,
+        inspection.coverage,
+        inspection.query,
+        inspection.plugins,
+        audit.audit,
+    ),
 ):
     main.add_command(_verb)
 

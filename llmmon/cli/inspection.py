@@ -15,6 +15,7 @@ from llmmon.channels.base import channels
 from llmmon.cli import context
 from llmmon.detectors.base import detectors
 from llmmon.errors import ConfigError
+from llmmon.faults.base import faults
 from llmmon.metrics.base import metrics
 from llmmon.scorers.base import scorers
 from llmmon.sources.base import sources
@@ -22,7 +23,7 @@ from llmmon.store.database import fetch
 from llmmon.store.views import compliance_views
 from llmmon.variants.base import variants
 
-REGISTRIES = (sources, backends, variants, scorers, metrics, detectors, channels)
+REGISTRIES = (sources, backends, variants, scorers, metrics, detectors, channels, faults)
 
 
 @click.command()

@@ -19,6 +19,10 @@ EFFECT_VARIANCES: Final = np.array([1.0, 16.0, 256.0, 4096.0])
 """Prior variances of a shift, in units of the variance between windows: shifts of about 1, 4, 16 and 64 deviations."""
 NEWEST: Final = 64
 """Tested windows that all remain possible starts; of older ones 8 remain of each doubling of the age."""
+FIRST: Final = 8
+"""Tested windows that always remain possible starts: together they have 8/9 of the prior weight."""
+LIKELIEST: Final = 4
+"""Starts that remain because the evidence rests on them now."""
 
 
 @detectors.register("reference_change")
@@ -53,9 +57,10 @@ class ReferenceChange:
     :math:`\bar v_1/n_1 + \bar v_2/n_2`, with v the squared standard errors. That lowers t and so only lowers the
     evidence, and keeps a small window from looking surprising because it is noisy.
 
-    Of all s the newest 64 are kept, of older ones 8 per doubling of their age, and always the likeliest, so that a step
-    costs little and the state stays small however long the stream is. Leaving out terms, which are never negative, only
-    lowers :math:`M_t`: it stays below the martingale, whichever terms they are, and the bound holds.
+    Of all s the first 8 and the newest 64 are kept, of those between 8 per doubling of their age, and always the
+    likeliest 4, so that a step costs little and the state stays small however long the stream is. Leaving out terms,
+    which are never negative, only lowers :math:`M_t`: it stays below the martingale, whichever terms they are, and the
+    bound holds.
 
     Assumed: a level and a variance that are stable while nothing changes. Hour of day, day of week, trends and
     dependence between windows are not modelled here; a detector that models them is another plug-in of this kind.
@@ -101,14 +106,14 @@ class ReferenceChange:
             reason = f"learning: reference window {state['n']} of {self.burn_in}"
             return state, Evidence(**common, e_value=None, relevant=False, reason=reason)
         log_terms = _log_terms(state, self.burn_in)
-        likeliest = int(np.argmax(log_terms))
+        likeliest = np.argsort(-log_terms, kind="stable")[:LIKELIEST].tolist()
         n_tested = state["n"] - self.burn_in
         log_e = float(np.logaddexp(np.logaddexp.reduce(log_terms), -math.log(n_tested + 1)))
-        likeliest_start = state["starts"][likeliest][1]
+        likeliest_start = state["starts"][likeliest[0]][1]
         kept = [
             start
             for place, start in enumerate(state["starts"])
-            if place == likeliest or _is_kept(start[0] - self.burn_in + 1, n_tested)
+            if place in likeliest or _is_kept(start[0] - self.burn_in + 1, n_tested)
         ]
         state = {**state, "starts": kept}
         effect = value - state["reference"]
@@ -160,9 +165,9 @@ def squared_error(measurement: Measurement) -> float:
 
 
 def _is_kept(tested: int, n_tested: int) -> bool:
-    """Return whether the `tested`-th tested window is still a possible start: all of the newest, then ever fewer."""
+    """Return whether the `tested`-th tested window remains a possible start: the first, the newest, few between."""
     doublings = ((n_tested - tested) // NEWEST).bit_length()
-    return doublings == 0 or tested % (2 ** (doublings + 2)) == 0
+    return doublings == 0 or tested <= FIRST or tested % (2 ** (doublings + 2)) == 0
 
 
 def _log_terms(state: State, burn_in: int) -> NDArray[np.float64]:

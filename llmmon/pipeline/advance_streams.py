@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ from llmmon.model import Measurement
 from llmmon.pipeline.judge import Standing, StreamKey, advance, remember, still_valid
 from llmmon.pipeline.open_alert import number_of
 from llmmon.pipeline.watches import Watch
-from llmmon.store.detection import Mark, StoredStream, outdated_streams, stored_streams
+from llmmon.store.detection import Mark, outdated_streams, stored_streams
 from llmmon.store.evidence import StreamEvidence, keep_evidence
 from llmmon.store.measurement import measurements_of_streams, streams_measured
 
@@ -71,7 +71,7 @@ class Stream:
             "reason": last.reason,
             "first_window_start": self.first_window_start and self.first_window_start.isoformat(),
             "restarts": [moment.isoformat() for moment in self.restarts],
-            "memory": [{**asdict(item), "window_start": item.window_start.isoformat()} for item in self.memory],
+            "memory": [item.as_json() for item in self.memory],
         }
 
 
@@ -132,7 +132,7 @@ def advance_streams(
     streams, since = {}, {}
     for key in sorted(before.keys() | measured):
         stored, now = before.get(key), restarts.get(key, ())
-        memory = _memory(stored) if stored and key[0] in known else ()
+        memory = tuple(map(Standing.of_json, stored.memory)) if stored and key[0] in known else ()
         valid = still_valid(memory, changed_from=outdated.get(key), before=stored.restarts if stored else (), now=now)
         streams[key] = Stream(
             first_window_start=stored.first_window_start if stored and valid else None,
@@ -207,9 +207,3 @@ def _parts(
             part, n_steps = {}, 0
     if part:
         yield part
-
-
-def _memory(stored: StoredStream) -> tuple[Standing, ...]:
-    return tuple(
-        Standing(**{**item, "window_start": datetime.fromisoformat(item["window_start"])}) for item in stored.memory
-    )

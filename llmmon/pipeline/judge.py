@@ -11,11 +11,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Self
 
 from llmmon.detectors.base import Detector, State
 from llmmon.detectors.e_benjamini_hochberg import reject
-from llmmon.model import Direction, Evidence, Measurement, Window
+from llmmon.model import Direction, Evidence, Json, Measurement, Window
 from llmmon.store.coverage import GRID
 
 StreamKey = tuple[str, str]
@@ -58,6 +58,22 @@ class Standing:
     e_value: float | None
     reason: str | None
     state: State
+
+    def as_json(self) -> Json:
+        """Return the fields as JSON values."""
+        return {
+            "window_start": self.window_start.isoformat(),
+            "episode": self.episode,
+            "is_tested": self.is_tested,
+            "e_value": self.e_value,
+            "reason": self.reason,
+            "state": self.state,
+        }
+
+    @classmethod
+    def of_json(cls, fields: Json) -> Self:
+        """Return what `as_json` gave the fields of."""
+        return cls(**{**fields, "window_start": datetime.fromisoformat(fields["window_start"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def measure(database: Database, config: Config, deployment: str, window: Window)
                 current = reference.frames
             else:
                 current = load_window(connection, settings, deployment, each)
-            found = list(_estimates(monitors, current, each, reference))
+            found = list(estimates(monitors, current, each, reference))
             n = len(select(current, [each], Segment()).requests)
             for monitor, segment, estimate, summary_id in found:
                 record = Measurement(
@@ -141,7 +141,7 @@ def measure(database: Database, config: Config, deployment: str, window: Window)
     return result
 
 
-def _estimates(
+def estimates(
     monitors: Sequence[Monitor], current: Frames, window: Window, reference: Reference
 ) -> Iterator[tuple[Monitor, Segment, Estimate, int | None]]:
     """Yield the estimate of every monitor and segment, and the number of the stored summary it was compared with."""
@@ -167,8 +167,12 @@ def _estimates(
                     continue
                 stored = None if is_reference else reference.stored(monitor, segment)
                 summary, number = stored or (summarised(monitor, rest(segment)), None)
-            estimate = _compute(monitor, cut(segment), summary)
-            yield monitor, segment, _within(estimate, monitor.value_range), number
+            yield monitor, segment, estimate_of(monitor, cut(segment), summary), number
+
+
+def estimate_of(monitor: Monitor, current: WindowData, summary: Summary | None) -> Estimate:
+    """Return what `monitor` measures of one segment of one window, against the summary of its reference."""
+    return _within(_compute(monitor, current, summary), monitor.value_range)
 
 
 def _within(estimate: Estimate, value_range: tuple[float, float]) -> Estimate:

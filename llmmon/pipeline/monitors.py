@@ -11,6 +11,7 @@ import llmmon
 from llmmon.config import Config, DeploymentConfig, MonitorConfig
 from llmmon.metrics.base import Metric, metrics
 from llmmon.model import Direction, Provenance
+from llmmon.pipeline.known_settings import remember_settings
 from llmmon.pipeline.segments import check_dimension
 from llmmon.registry import parameters_of
 from llmmon.scorers.base import scorers
@@ -44,6 +45,7 @@ def monitors_of(connection: Connection, config: Config, deployment: str) -> list
         When a metric refuses its parameters, or a segment names no field.
     """
     settings = config.deployments[deployment]
+    remember_settings(connection, config, deployment)
     found = []
     for name, item in settings.monitors.items():
         where = f"deployments.{deployment}.monitors.{name}"
@@ -59,11 +61,16 @@ def monitors_of(connection: Connection, config: Config, deployment: str) -> list
             seed=getattr(metric, "seed", None),
         )
         unit, _ = unit_and_direction(settings, item, where=where)
-        limits = (-math.inf, math.inf)
-        if metric.unit == "score":  # a summary of scores, in their scorer's unit
-            limits = scorers.get(settings.scorers[item.metric.parameters["scorer"]].judge.type).value_range
+        limits = value_range_of(settings, item, metric)
         found.append(Monitor(name, metric, item, unit, limits, remember(connection, provenance)))
     return found
+
+
+def value_range_of(settings: DeploymentConfig, monitor: MonitorConfig, metric: Metric) -> tuple[float, float]:
+    """Return the least and the largest value of `metric`; a summary of scores is in their scorer's unit."""
+    if metric.unit != "score":
+        return -math.inf, math.inf
+    return scorers.get(settings.scorers[monitor.metric.parameters["scorer"]].judge.type).value_range
 
 
 def unit_and_direction(settings: DeploymentConfig, monitor: MonitorConfig, *, where: str) -> tuple[str, Direction]:

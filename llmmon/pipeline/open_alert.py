@@ -12,6 +12,7 @@ from llmmon.config import Config, MonitorConfig
 from llmmon.model import Evidence, Measurement, Segment
 from llmmon.pipeline.alert_sentence import sentence_of, title_of
 from llmmon.pipeline.judge import Spending
+from llmmon.pipeline.known_settings import remember_settings
 from llmmon.store import alert as alerts
 from llmmon.store import audit
 
@@ -45,6 +46,7 @@ def open_alert(connection: Connection, config: Config, alarm: Alarm, spending: S
     measurement, evidence, monitor = alarm.measurement, alarm.evidence, alarm.monitor
     if evidence.value is None or evidence.e_value is None:
         raise AssertionError("a stream without value or evidence was rejected")
+    remember_settings(connection, config, measurement.deployment)
     estimate = measurement.estimate
     dimension, equals, value = measurement.segment.partition("=")
     alert = alerts.NewAlert(

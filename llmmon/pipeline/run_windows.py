@@ -12,6 +12,7 @@ from llmmon.model import Window
 from llmmon.pipeline.deliver import DeliverResult, deliver
 from llmmon.pipeline.detect import detect
 from llmmon.pipeline.draw_sample import draw_sample
+from llmmon.pipeline.explain import explain_waiting
 from llmmon.pipeline.ingest import IngestResult, finish_ingest, ingest_source
 from llmmon.pipeline.measure import measure
 from llmmon.pipeline.probe_endpoint import probe_endpoint
@@ -100,6 +101,7 @@ def run_windows(
                 progress(stage, done, len(jobs))
     for name in dict.fromkeys(name for name, _ in jobs):
         detect(database, config, name)
+        explain_waiting(database, config, name)
     return RunResult(
         ingested=ingested,
         n_windows=len(jobs),

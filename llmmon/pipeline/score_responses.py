@@ -24,7 +24,7 @@ from llmmon.store.score import Judgement, Page, keep_scores, logged_responses, r
 log = logging.getLogger(__name__)
 
 _PAGE: Final = 1000
-_DATA_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
+DATA_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 """What a scorer may raise over one strange response; anything else is a bug and ends the stage."""
 
 
@@ -207,7 +207,7 @@ def _judge(response: Scorable, judges: Iterable[_Judge], tally: _Tally) -> Itera
     for judge in judges:
         try:
             score = judge.scorer.score(response)
-        except _DATA_ERRORS as error:
+        except DATA_ERRORS as error:
             reason = f"{judge.name}: {type(error).__name__}"
             log.warning("request %d, lane %s: %s", response.request_key, response.lane, reason)
             tally.failures.setdefault(response.request_key, reason)

@@ -135,6 +135,13 @@ def _measurement(deployment: str, row: Row[Any]) -> Measurement:
     )
 
 
+def as_stored(estimate: Estimate) -> dict[str, Any]:
+    """Return `estimate` as it comes back from the store: value, low, high, n, reason and detail."""
+    numbers = {name: _plain(getattr(estimate, name)) for name in ("value", "low", "high")}
+    detail = json.loads(json.dumps(_plain(estimate.detail), allow_nan=False))
+    return {**numbers, "n": int(estimate.n), "reason": estimate.reason, "detail": detail}
+
+
 def _place(deployment: str, window: Window) -> dict[str, Any]:
     return {"deployment": deployment, "start": window.start, "end": window.end}
 

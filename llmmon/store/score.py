@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -62,22 +62,32 @@ def logged_responses(
         "limit": limit,
     }
     rows = fetch(connection, "score/logged_responses", parameters)
-    page = []
-    for row in rows:
-        payload = payload_of(row)
-        logged = Scorable(
-            request_key=row.request_key,
-            lane=LOGGED,
-            variant="as_logged",
-            repeat=0,
-            messages=payload.messages,
-            documents=payload.documents,
-            text=payload.response_text,
-            reference_answer=payload.reference_answer,
-            mean_logprob=row.logged_mean_logprob,
-        )
-        page.append(LoggedResponse(logged, bool(row.is_sampled), payload.is_gone))
+    page = [_logged(row, is_sampled=bool(row.is_sampled)) for row in rows]
     return page, (rows[-1].occurred_at, rows[-1].request_key) if rows else None
+
+
+def sampled_responses(
+    connection: Connection, deployment: str, window: Window, *, lanes: Sequence[str]
+) -> list[LoggedResponse]:
+    """Return the logged responses of the window's sample; `lanes` as in `logged_responses`."""
+    place = {"deployment": deployment, "start": window.start, "end": window.end, "lanes": list(lanes)}
+    return [_logged(row, is_sampled=True) for row in fetch(connection, "score/sampled_responses", place)]
+
+
+def _logged(row: Any, *, is_sampled: bool) -> LoggedResponse:
+    payload = payload_of(row)
+    logged = Scorable(
+        request_key=row.request_key,
+        lane=LOGGED,
+        variant="as_logged",
+        repeat=0,
+        messages=payload.messages,
+        documents=payload.documents,
+        text=payload.response_text,
+        reference_answer=payload.reference_answer,
+        mean_logprob=row.logged_mean_logprob,
+    )
+    return LoggedResponse(logged, is_sampled, payload.is_gone)
 
 
 def replayed_responses(

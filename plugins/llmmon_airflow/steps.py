@@ -132,6 +132,14 @@ def detect() -> Counts:
     return {name: _plain(detect_changes(_store(), config, name)) for name in config.deployments}
 
 
+def explain() -> Counts:
+    """Explain alerts that have no explanation, or one that more windows may complete."""
+    from llmmon.pipeline.explain import explain_waiting
+
+    config = configuration()
+    return {name: explain_waiting(_store(), config, name) for name in config.deployments}
+
+
 def deliver() -> Counts:
     """Drain the outbox."""
     from llmmon.pipeline.deliver import deliver as drain
@@ -154,6 +162,18 @@ def render_reports() -> Counts:
             log.info("%s: report %d of %d, window %s", name, done, len(windows), window.key)
         counts[name] = len(windows)
     return counts
+
+
+def certify(deployment: str) -> Counts:
+    """State which faults of which size the monitors of one deployment would notice."""
+    from llmmon.pipeline.certify import certify as certify_monitors
+
+    found = certify_monitors(_store(), configuration(), deployment)
+    return {
+        "n_windows": len(found.windows),
+        "n_missing_windows": found.n_missing_windows,
+        "n_results": len(found.results),
+    }
 
 
 def maintain() -> Counts:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from llmmon.backends.base import backends
 from llmmon.channels.base import channels
 from llmmon.detectors.base import detectors
+from llmmon.faults.base import faults
 from llmmon.metrics.base import metrics
 from llmmon.registry import Registry
 from llmmon.scorers.base import scorers
@@ -15,7 +16,7 @@ from llmmon.sources.base import sources
 from llmmon.variants.base import variants
 
 REGISTRIES: Final[Mapping[str, Registry[Any]]] = {
-    registry.kind: registry for registry in (sources, backends, variants, scorers, metrics, detectors, channels)
+    registry.kind: registry for registry in (sources, backends, variants, scorers, metrics, detectors, channels, faults)
 }
 _SCORED: Final = {"scorer": "refusal"}
 PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
@@ -57,6 +58,7 @@ PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("channels", "slack_webhook"): {"connection": "slack"},
     ("channels", "email"): {"connection": "smtp", "to": ["on-call@example.com"]},
     ("channels", "folder"): {"path": "alerts"},
+    **{("faults", name): {"size": 0.5} for name in faults.names()},
 }
 REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("sources", "mapped_csv"): {"delimiter": ";;"},
@@ -98,6 +100,7 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("detectors", "predictive_two_sample"): {"burn_in": 5},
     ("detectors", "seasonal_change"): {"burn_in": 5},
     ("detectors", "slo_threshold"): {"worse": "sideways"},
+    **{("faults", name): {"size": -0.5} for name in faults.names()},
 }
 ALL: Final = sorted((kind, name) for kind, registry in REGISTRIES.items() for name in registry.names())
 

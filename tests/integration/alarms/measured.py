@@ -8,7 +8,7 @@ from pathlib import Path
 
 from llmmon.config import Config, load_config
 from llmmon.model import Estimate, Measurement, Provenance, Window
-from llmmon.store.coverage import close_stage
+from llmmon.store.coverage import close_stage, lock_accounts
 from llmmon.store.database import Database
 from llmmon.store.measurement import keep_measurement
 from llmmon.store.provenance import remember
@@ -64,6 +64,7 @@ def load_windows(database: Database, n: int) -> None:
 def measure_window(database: Database, hour: int, values: Mapping[str, float | None], *, segment: str = "all") -> None:
     """Store one window's measurements and close its measure stage, in one transaction."""
     with database.transaction() as connection:
+        lock_accounts(connection, ["survey"], shared=False)
         provenance = Provenance(kind="metrics", plugin="given", parameters={}, code_version="0", config_digest="")
         number = remember(connection, provenance)
         for monitor, value in values.items():
@@ -91,7 +92,8 @@ def tables(database: Database) -> dict[str, list[tuple[object, ...]]]:
     queries = {
         "evidence": "SELECT monitor, segment, window_start, detector, e_value, relevant, value, reference_value,"
         " effect, reason, detail FROM llmmon.evidence ORDER BY 1, 2, 3",
-        "state": "SELECT monitor, segment, state, window_start, e_value, reason FROM llmmon.stream_state ORDER BY 1, 2",
+        "state": "SELECT monitor, segment, state, window_start, e_value, reason, first_window_start, restarts,"
+        " memory ->> -1 FROM llmmon.stream_state ORDER BY 1, 2",
         "budget": "SELECT window_start, alpha, n_streams, n_learning, n_alarmed, largest_e, threshold_e"
         " FROM llmmon.alarm_budget ORDER BY 1",
         "alert": "SELECT dedupe_key, monitor, segment, window_start, severity, state, title, sentence, value,"

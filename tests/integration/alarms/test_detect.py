@@ -148,7 +148,7 @@ def test_the_budget_counts_every_stream_and_says_what_was_needed(database: Datab
     last = tables(database)["budget"][-1]
     assert last[1:5] == (0.05, 2, 1, 0)
     assert last[6] == pytest.approx(40)
-    state = {row[0]: row[2:] for row in tables(database)["state"]}
+    state = {row[0]: row[2:6] for row in tables(database)["state"]}
     assert state["latency"] == ("learning", window(5).start, None, "no value: no requests")
 
 

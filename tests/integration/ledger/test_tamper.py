@@ -144,6 +144,7 @@ def test_retention_that_left_an_event_is_not_an_attack(loaded, heads, config):
     assert (verdict.problems, verdict.n_retired, verdict.n_requests) == ([], 12, 0)
 
 
+@pytest.mark.timeout(1800)  # other programs may be at work
 def test_no_false_alarm_on_a_million_honest_events(database, make_anchorer, heads):
     """A million events, sealed in hundreds of steps beside the anchorer: every head holds, nothing is in doubt."""
     anchorer = make_anchorer(database)

@@ -185,9 +185,14 @@ def test_probes_reach_their_metrics_and_late_ones_make_the_window_due_again(data
     ingest_source(database, settings, "logs")
     windows = list(Window(start=WINDOW.start, end=WINDOW.start + timedelta(hours=5)).split(timedelta(hours=1)))
     for window in windows:
+        server.otherwise = (
+            answer("He", " went", " in.") if window != windows[-1] else answer("Never", " again", " that.")
+        )
+        if window != windows[3]:
+            probe_endpoint(database, settings, "assistant", window, now=window.end)
+    for window in windows:
         finish_ingest(database, settings, "assistant", window)
         with database.transaction() as connection:
-            connection.exec_driver_sql("UPDATE llmmon.window_stage SET state = 'done'")
             for stage in ("sample", "replay", "score"):
                 connection.exec_driver_sql(
                     "INSERT INTO llmmon.window_stage (deployment, window_start, window_end, stage, state, n_requests)"
@@ -195,15 +200,9 @@ def test_probes_reach_their_metrics_and_late_ones_make_the_window_due_again(data
                     (window.start, window.end, stage),
                 )
     for window in windows:
-        server.otherwise = (
-            answer("He", " went", " in.") if window != windows[-1] else answer("Never", " again", " that.")
-        )
-        if window != windows[3]:
-            probe_endpoint(database, settings, "assistant", window, now=window.end)
-    for window in windows:
         measure(database, settings, "assistant", window)
     found = measured(database, "answers")
-    assert [found[window].value for window in windows] == [0.0, 0.0, 0.0, None, pytest.approx(0.75)]
+    assert [found[window].value for window in windows] == [0.0, 0.0, 0.0, None, pytest.approx(1.2)]
     assert found[windows[3]].reason == "no probe was sent on lane 'endpoint' in this window"
     assert found[windows[4]].detail["n_reference"] == 12
     assert {item.reason for item in measured(database, "logprobs").values() if item.n} == {

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from llmmon.store.database import Database
 from tests.integration.web.seed_alerts import alerts, replays, requests
-from tests.integration.web.seed_rows import ASSISTANT, BURN_IN, HOSTILE, HOUR, SURVEY, WINDOWS, insert
+from tests.integration.web.seed_rows import ASSISTANT, BURN_IN, HOSTILE, HOSTILE_NAME, HOUR, SURVEY, WINDOWS, insert
 
 STREAMS: list[tuple[str, str, str, float, float, float]] = [
     # monitor, segment, unit, level before, level after noon, spread
@@ -55,7 +55,46 @@ def fill(database: Database) -> int:
             _streams(connection, rng, name, metric, detector, moves=moves)
         keys = requests(connection)
         replays(connection, keys, backend)
+        _power(connection, provenance(connection, "faults", "certify", {}))
         return alerts(connection, keys, detector)
+
+
+def _power(connection: Connection, provenance_id: int) -> None:
+    run = {"window_hours": 1.0, "alpha": 0.05, "n_watched": 24, "n_runs": 20, "provenance_id": provenance_id}
+    spans = [
+        {"deployment": ASSISTANT, "n_windows": 7, "n_missing_windows": 0},
+        {"deployment": HOSTILE_NAME, "n_windows": 2, "n_missing_windows": 4},
+    ]
+    insert(connection, "llmmon.certification", [{**run, **span} for span in spans])
+    rows = [
+        # monitor, fault, size, unit, noticed of 20 runs, delay, reason
+        ("*", "none", 0.0, "", 0, None, None),
+        ("*", "refusal_share", 0.1, "share of answers", 7, 9.0, None),
+        ("*", "refusal_share", 0.2, "share of answers", 20, 3.0, None),
+        ("refusal-rate", "refusal_share", 0.2, "share of answers", 20, 3.0, None),
+        ("*", "latency_factor", 1.5, "times", 2, 20.0, None),
+        ("*", "latency_factor", 2.0, "times", 4, 19.0, None),
+        ("*", "ttft_factor", 4.0, "times", 0, None, f"no monitor measures what this fault changes {HOSTILE}"),
+    ]
+    results = [
+        {
+            "certification_id": 1,
+            "place": place,
+            "monitor": monitor,
+            "fault": fault,
+            "size": size,
+            "size_unit": unit,
+            "n_runs": 20,
+            "n_detected": n,
+            "share_detected": n / 20,
+            "low": max(0.0, n / 20 - 0.1),
+            "high": min(1.0, n / 20 + 0.1),
+            "median_delay_windows": delay,
+            "reason": reason,
+        }
+        for place, (monitor, fault, size, unit, n, delay, reason) in enumerate(rows)
+    ]
+    insert(connection, "llmmon.certification_result", results)
 
 
 def _stages(connection: Connection, rng: random.Random, name: str) -> None:

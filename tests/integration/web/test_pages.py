@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from urllib.parse import quote
 
@@ -128,6 +129,24 @@ def test_stream_shows_gap_and_reference_windows(site, connect):
     assert ">reference windows</text>" in text
 
 
+def test_detection_power_shows_the_smallest_size_that_was_noticed(site, connect):
+    """Per fault one line: the smallest size noticed in 80% of runs, by whom, how soon; or the largest tried."""
+    text = re.sub(r"<[^>]*>|\s+", " ", connect().get(f"/llmmon/deployments/{ASSISTANT}").text)
+    text = re.sub(r"\s+", " ", text)
+
+    assert "nothing planted: false alarms 0.0%" in text
+    assert "refusal share 20.0% of answers 100.0% 90.0% to 100.0% 3 h refusal-rate" in text
+    assert "latency factor not 2 times, the largest tried 20.0%" in text
+    assert "ttft factor no monitor measures what this fault changes" in text
+
+
+def test_detection_power_that_is_not_known_says_what_is_missing(site, connect):
+    """Too short a history names how many windows more; a deployment that was never certified says how to do it."""
+    short = connect().get(f"/llmmon/deployments/{quote(HOSTILE_NAME, safe='')}").text
+    assert "Cannot tell yet: needs <span" in short
+    assert "Not certified yet" in connect().get(f"/llmmon/deployments/{SURVEY}").text
+
+
 def test_account_that_does_not_close_is_marked(site, connect):
     """A stage that lost two requests is called out, with how many are missing."""
     text = connect().get(f"/llmmon/coverage?deployment={ASSISTANT}&before=2023-06-27T10:00:00").text
@@ -144,6 +163,39 @@ def test_alert_shows_replays_side_by_side(site, connect):
         assert expected in text
     for expected in ("reference_change", "burn_in", "alert needed", "likeliest since 2023-06-27 12:00:00"):
         assert expected in text
+
+
+def test_alert_says_what_it_comes_from(own_site, connect_own):
+    """Before it is explained the page says how; then it shows cause, shares, notes and segments, escaped."""
+    page = connect_own().get(f"/llmmon/alerts/{own_site.alert_id}").text
+    assert "Not explained yet" in page
+    share = {"cause": "model", "value": -0.4, "low": -0.5, "high": -0.3, "reason": None}
+    carrier = {"segment": [["route", "<b>primes"]], "how": "answers", "before": 0.9, "now": 0.4, "contribution": 0.8}
+    carrier |= {"low": -0.6, "high": -0.4}
+    detail = {
+        "reading": "score correctness",
+        "reading_unit": "0/1",
+        "attribution": {"shares": [share], "total": {**share, "cause": "total"}, "n_reference": 600, "n_current": 150},
+        "told": {"notes": ["add a lane <i>"]},
+        "segments": {"n_candidates": 24, "carriers": [carrier]},
+        "windows": {"reference": ["a"], "current": ["b", "c"]},
+    }
+    with own_site.database.transaction() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO llmmon.alert_explanation (alert_id, cause, statement, detail, provenance_id)"
+            " VALUES (%(id)s, 'model', 'Most of it comes from model.', %(detail)s::jsonb, 1)",
+            {"id": own_site.alert_id, "detail": json.dumps(detail)},
+        )
+    page = connect_own().get(f"/llmmon/alerts/{own_site.alert_id}").text
+    for shown in (
+        "Most of it comes from model.",
+        "40.0 pp",
+        "route=&lt;b&gt;primes",
+        "add a lane &lt;i&gt;",
+        "24 segments",
+    ):
+        assert shown in page
+    assert "<b>primes" not in page
 
 
 def test_what_was_erased_is_named_as_erased(own_site, connect_own):

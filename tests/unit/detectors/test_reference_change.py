@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 
 import numpy as np
@@ -146,6 +147,40 @@ def test_a_change_for_the_better_counts_only_where_asked(
     detector = ReferenceChange(burn_in=3, sides=sides)  # type: ignore[arg-type]
     last = fold(detector, stream([1.0, 1.1, 0.9, value]), min_effect=0.5, direction=direction)[-1]
     assert last.relevant is relevant
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0, 3.0])
+def test_the_state_of_a_long_stream_is_small_and_its_evidence_hardly_lower(shift: float) -> None:
+    """After 2,000 windows some hundred starts are kept; the evidence is at most that of all starts, and near it."""
+    random = np.random.default_rng(17)
+    values = random.normal(50, 4, 2000)
+    values[1500:] += shift
+    detector = ReferenceChange(burn_in=24)
+    state = detector.begin()
+    sizes = []
+    for item in stream(values.tolist()):
+        state, evidence = detector.step(state, item, min_effect=0, direction="neither")
+        sizes.append(len(json.dumps(state)))
+    assert len(state["starts"]) <= 64 + 8 * 5 + 8 + 4
+    assert max(sizes) < 8000
+
+    x = values - values[0]
+    n1 = np.arange(24, 2000)
+    terms = np.array([log_bayes_factor(x, int(n)) for n in n1]) - np.log((n1 - 23) * (n1 - 22))
+    whole = float(np.logaddexp(np.logaddexp.reduce(terms), -math.log(1977)))
+    assert evidence.e_value is not None
+    assert whole - 2 < math.log(evidence.e_value) <= whole
+
+
+def log_bayes_factor(x: np.ndarray, n1: int) -> float:
+    """Return the logarithm of the Bayes factor for a change at `n1`, from all values."""
+    n = len(x)
+    n_delta = n1 * (n - n1) / n
+    between = n_delta * (x[n1:].mean() - x[:n1].mean()) ** 2
+    within = ((x[:n1] - x[:n1].mean()) ** 2).sum() + ((x[n1:] - x[n1:].mean()) ** 2).sum()
+    shrink = 1 + n_delta * EFFECT_VARIANCES
+    factors = (n - 1) / 2 * np.log((within + between) / (within + between / shrink)) - np.log(shrink) / 2
+    return float(np.logaddexp.reduce(factors)) - math.log(len(EFFECT_VARIANCES))
 
 
 def test_worse_needs_a_metric_with_a_direction() -> None:

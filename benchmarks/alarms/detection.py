@@ -1,0 +1,236 @@
+"""Windows until a change is found, at each rule's default and with every rule brought to the same false-alarm rate."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from benchmarks.alarms.false_alarms import say
+from benchmarks.alarms.ours import ALPHA, BY_UNIT, SEASONAL, decide, evidence
+from benchmarks.alarms.rules import Rule
+from benchmarks.alarms.streams import Floats, Streams
+from benchmarks.alarms.tasks import Ints, Plan, Task
+from benchmarks.result import Grid
+
+FIRST_START, LAST_START = 96, 264
+"""Tested windows between which the changes begin."""
+HORIZON = 672
+"""Windows after the change in which it must be found."""
+
+
+OURS = (BY_UNIT, SEASONAL)
+
+
+def our_scores(streams: Streams) -> dict[str, Floats]:
+    """Return llmmon's log e-values per window."""
+    found = evidence(streams)
+    return {name: found[name][0] for name in OURS}
+
+
+def peer_scores(streams: Streams, rules: Sequence[Rule]) -> dict[str, Floats]:
+    """Return every rule's score per window."""
+    return {rule.name: rule.score(streams.top(rule.max_streams)) for rule in rules}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delays:
+    """Delays of one method on one task, in windows; infinite where it was never found within the horizon.
+
+    Parameters
+    ----------
+    delays : array
+        Of the streams without an alarm before the change.
+    n_early : int
+        Streams with one.
+    """
+
+    delays: Floats
+    n_early: int
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self.delays)) if len(self.delays) else math.nan
+
+    def __str__(self) -> str:
+        median = (
+            "early" if math.isnan(self.median) else f">{HORIZON}" if math.isinf(self.median) else f"{self.median:g}"
+        )
+        missed = f" {100 * np.isinf(self.delays).mean():.0f}% missed" if np.isinf(self.delays).any() else ""
+        early = f" {self.n_early} early" if self.n_early else ""
+        return f"{median}{missed}{early}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unchanged:
+    """What a task's streams do in a year in which nothing changes.
+
+    Parameters
+    ----------
+    limits : mapping
+        Per rule the threshold at which 5% of the deployments raise any alarm.
+    alarmed : mapping
+        Per choice of llmmon's detectors, of how many deployments how many alarmed at its own alpha, as printed.
+    """
+
+    limits: dict[str, float]
+    alarmed: dict[str, str]
+
+
+def unchanged(
+    task: Task, rules: Sequence[Rule], *, seeds: Sequence[int], n_streams: int, n_windows: int, n_reference: int
+) -> Unchanged:
+    """Bring every rule to 5% on the task's unchanged deployments, and look at llmmon on a fifth of them.
+
+    Of N deployments' largest scores the one that leaves floor(N / 20) above it, and the next number up: with fewer
+    than 20 deployments none of them alarms. A rule that looks at fewer streams than the deployment has is let off the
+    rest. A rule with no score at all (Evidently without rows) gets an infinite threshold.
+    """
+    worst: dict[str, list[float]] = {rule.name: [] for rule in rules}
+    alarms: dict[str, list[bool]] = {name: [] for name in OURS}
+    for seed in seeds:
+        plan = Plan(n_streams=n_streams, n_reference=n_reference, n_windows=n_windows, starts=None, seed=1000 + seed)
+        streams = task.draw(plan)
+        for name, found in peer_scores(streams, rules).items():
+            worst[name].append(float(np.where(np.isnan(found), -np.inf, found).max()))
+        if seed % 5 == 0:
+            for name, found in our_scores(streams).items():
+                decision = decide(found, np.ones(found.shape), min_effect=np.zeros(n_streams))
+                alarms[name].append(decision.is_alarmed)
+    return Unchanged(
+        limits={name: _above(largest) for name, largest in worst.items()},
+        alarmed={name: f"{sum(found)}/{len(found)}" for name, found in alarms.items()},
+    )
+
+
+def _above(scores: list[float]) -> float:
+    """Return the smallest threshold that at most 5% of `scores` reach."""
+    if not scores or max(scores) == -math.inf:
+        return math.inf
+    return float(np.nextafter(sorted(scores, reverse=True)[math.floor(ALPHA * len(scores))], math.inf))
+
+
+def delays(found: Floats, starts: Ints, threshold: float) -> Delays:
+    """Return how many windows after its start each stream's score first reached the threshold, 1 for the first."""
+    alarms = found >= threshold
+    column = np.arange(found.shape[1])
+    since = column - starts[:, None]
+    early = (alarms & (since < 0)).any(axis=1)
+    late = alarms & (since >= 0) & (since < HORIZON)
+    first = np.where(late.any(axis=1), np.argmax(late, axis=1) - starts + 1, np.inf)
+    return Delays(delays=first[~early], n_early=int(early.sum()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One task with every method at its default, and with peers at the equal false-alarm rate."""
+
+    task: Task
+    null: Unchanged
+    default: dict[str, Delays]
+    equal: dict[str, Delays]
+
+
+def run_task(task: Task, null: Unchanged, rules: Sequence[Rule], *, n_streams: int, plan: Plan) -> Outcome:
+    """Return the delays of every method on one task; `plan` gives sizes, `n_streams` how many e-BH divides alpha by."""
+    every = {rule.name: replace(rule, max_streams=None) for rule in rules}
+    assert plan.starts is not None
+    streams = task.draw(plan)
+    # e-BH asks an e-value of n_streams / alpha of a single changed stream
+    ours = {name: delays(s, plan.starts, math.log(n_streams / ALPHA)) for name, s in our_scores(streams).items()}
+    default, equal = dict(ours), dict(ours)
+    for name, found in peer_scores(streams, list(every.values())).items():
+        default[name] = delays(found, plan.starts, every[name].threshold)
+        equal[name] = delays(found, plan.starts, null.limits[name])
+    return Outcome(task=task, null=null, default=default, equal=equal)
+
+
+def run_tasks(
+    tasks: Sequence[Task],
+    rules: Sequence[Rule],
+    *,
+    seeds: Sequence[int],
+    n_streams: int,
+    n_windows: int,
+    n_reference: int,
+    n_changed: int,
+) -> list[Outcome]:
+    """Run every task; tasks with the same unchanged streams share what is learnt on them."""
+    sizes = {"n_streams": n_streams, "n_windows": n_windows, "n_reference": n_reference}
+    nulls: dict[str, Unchanged] = {}
+    starts = np.random.default_rng(11).integers(FIRST_START, LAST_START, n_changed)
+    plan = Plan(
+        n_streams=n_changed, n_reference=n_reference, n_windows=LAST_START + HORIZON, starts=starts, seed=seeds[0]
+    )
+    found = []
+    for task in tasks:
+        began = time.monotonic()
+        if task.unchanged not in nulls:
+            nulls[task.unchanged] = unchanged(task, rules, seeds=seeds, **sizes)
+        found.append(run_task(task, nulls[task.unchanged], rules, n_streams=n_streams, plan=plan))
+        say(f"detection: {task.name} in {time.monotonic() - began:.1f} s")
+    return found
+
+
+def grids(outcomes: Sequence[Outcome], rules: Sequence[Rule]) -> list[Grid]:
+    """Return the delays at defaults, the delays at the equal rate, the thresholds, and the count of tasks won."""
+    nulls = {outcome.task.unchanged: outcome.null for outcome in outcomes}
+    names = list(outcomes[0].default)
+    peers = [name for name in names if name not in OURS]
+    title = f"median delay in windows until the changed stream alarms (found within {HORIZON})"
+    return [
+        Grid(
+            title=f"{title}, each rule at its default",
+            columns=("task", *names),
+            rows=[(outcome.task.name, *(str(outcome.default[name]) for name in names)) for outcome in outcomes],
+        ),
+        Grid(
+            title=(
+                f"{title}; peers brought to 5% any-alarm per deployment and year on the task's unchanged streams, "
+                "llmmon at its alpha of 5% (and in how many unchanged deployments it alarmed)"
+            ),
+            columns=("task", *names),
+            rows=[
+                (
+                    outcome.task.name,
+                    *(f"{outcome.equal[name]} (null {outcome.null.alarmed[name]})" for name in OURS),
+                    *(str(outcome.equal[name]) for name in peers),
+                )
+                for outcome in outcomes
+            ],
+        ),
+        Grid(
+            title="score at which each peer was brought to 5% (first row: its default)",
+            columns=("unchanged streams", *peers),
+            rows=[
+                ("default", *(f"{rule.threshold:.3g}" for rule in rules)),
+                *((name, *(f"{null.limits[peer]:.3g}" for peer in peers)) for name, null in nulls.items()),
+            ],
+        ),
+        Grid(
+            title="llmmon against the best peer at the equal false-alarm rate, tasks with a change",
+            columns=("detector", "tasks that any method finds", "shortest median", "worst ratio to the best", "on"),
+            rows=[_score(name, peers, outcomes) for name in OURS],
+        ),
+    ]
+
+
+def _score(ours: str, peers: Sequence[str], outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    won, worst, on, n = 0, 0.0, "-", 0
+    for outcome in outcomes:
+        if not outcome.task.changes:
+            continue
+        own = outcome.default[ours].median
+        medians = [outcome.equal[peer].median for peer in peers]
+        best = min((median for median in medians if not math.isnan(median)), default=math.inf)
+        if math.isinf(best) and math.isinf(own):
+            continue  # found by nobody: no one's win
+        n += 1
+        won += own <= best
+        ratio = 1.0 if own == best else own / best if not math.isinf(best) else 0.0
+        if not ratio <= worst:
+            worst, on = ratio, outcome.task.name
+    return ours, str(n), str(won), f"{worst:.3g}", on
