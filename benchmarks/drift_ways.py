@@ -49,22 +49,23 @@ def table(side: str, rows: int) -> Any:
     return pandas.DataFrame(block.T, columns=NAMES)
 
 
-def windows(frame: Any) -> Iterator[Any]:
-    """Yield the columns of one window as llmmon reads them; which requests failed is found once for all of them."""
+def windows(frame: Any) -> Callable[[], Iterator[Any]]:
+    """Return what yields the columns of one window as llmmon reads them."""
     import pandas
 
     from tests.windows import make_window
 
-    empty = make_window()
-    status = np.full(len(frame), "ok", dtype=object)
-    answered = None
-    for name in frame:
-        requests = pandas.DataFrame({"status": status, "latency_ms": frame[name]}, copy=False)
-        window = replace(empty, requests=requests)
-        if answered is not None:
+    facts = replace(make_window(), requests=pandas.DataFrame({"status": np.full(len(frame), "ok", dtype=object)}))
+
+    def columns() -> Iterator[Any]:
+        answered = replace(facts).is_answered  # which requests failed is found once for all columns of a window
+        for name in frame:
+            requests = frame.loc[:, name:name].set_axis(["latency_ms"], axis=1, copy=False)
+            window = replace(facts, requests=requests)
             window.__dict__["is_answered"] = answered
-        answered = window.is_answered
-        yield window
+            yield window
+
+    return columns
 
 
 def _metric() -> Any:
@@ -73,9 +74,15 @@ def _metric() -> Any:
     return KsDistance(field="latency_ms")
 
 
-def _check(frame: Any, summaries: Iterable[Any]) -> list[float]:
+def _check(given: Iterable[Any], summaries: Iterable[Any]) -> list[float]:
     metric = _metric()
-    return [metric.compute(window, summary).value for window, summary in zip(windows(frame), summaries, strict=True)]
+    return [metric.compute(window, summary).value for window, summary in zip(given, summaries, strict=True)]
+
+
+def _warm_up() -> None:
+    """Import what a running worker has imported."""
+    few = windows(table("current", 100))
+    _check(few(), map(_metric().summarise, few()))
 
 
 def summarise(sizes: Sizes) -> Callable[[], Any]:
@@ -96,16 +103,16 @@ def summarise(sizes: Sizes) -> Callable[[], Any]:
 
 def stored(sizes: Sizes) -> Callable[[], Any]:
     """Compare a window with stored summaries."""
-    now = table("current", sizes.rows)
-    _check(now[:100], ({"n": 0} for _ in NAMES))  # imports what a running worker has imported
-    return lambda: _check(now, json.loads(Path(sizes.folder, f"{sizes.reference_rows}.json").read_text("utf-8")))
+    now = windows(table("current", sizes.rows))
+    _warm_up()
+    return lambda: _check(now(), json.loads(Path(sizes.folder, f"{sizes.reference_rows}.json").read_text("utf-8")))
 
 
 def cold(sizes: Sizes) -> Callable[[], Any]:
     """Summarise the reference, then compare."""
-    now, before = table("current", sizes.rows), table("reference", sizes.reference_rows)
-    _check(now[:100], ({"n": 0} for _ in NAMES))
-    return lambda: _check(now, map(_metric().summarise, windows(before)))
+    now, before = windows(table("current", sizes.rows)), windows(table("reference", sizes.reference_rows))
+    _warm_up()
+    return lambda: _check(now(), map(_metric().summarise, before()))
 
 
 def scipy(sizes: Sizes) -> Callable[[], Any]:

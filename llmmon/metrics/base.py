@@ -57,7 +57,7 @@ class WindowData:
     @cached_property
     def is_answered(self) -> npt.NDArray[np.bool_]:
         """Which requests did not fail; asked by every metric over a numeric column, so compared once."""
-        return np.asarray(self.requests["status"] == "ok", dtype=bool)
+        return np.asarray(self.requests["status"].to_numpy() == "ok", dtype=bool)
 
 
 class Metric(Protocol):

@@ -35,20 +35,21 @@ def counts_at(values: Floats, points: Floats) -> tuple[_Counts, _Counts]:
     shift = 30
     while (int(places[-1]) >> shift) - (int(places[0]) >> shift) > _CELLS:
         shift += 1
-    first = (int(places[0]) >> shift) - 1  # what lies below the points, the last cell is what lies above
-    last = (int(places[-1]) >> shift) + 1 - first
+    first = int(places[0]) >> shift
+    last = (int(places[-1]) >> shift) + 1 - first  # the cell of what lies outside the points
     cell_of_point = (places >> shift) - first
     holds_point = np.zeros(last + 1, dtype=bool)
-    holds_point[cell_of_point] = True
+    holds_point[cell_of_point] = holds_point[last] = True
     counts: Any = np.zeros(last + 1, dtype=np.int64)
     close = []
     for start in range(0, len(values), _BLOCK):
         block = values[start : start + _BLOCK]
-        # a positive double and its bits, read as an integer, have the same order; a negative one is below them all
+        # a positive double and its bits, read as an integer, have the same order; a negative one is below them all, and
+        # read without a sign whatever is below the points is large
         cells = (block - origin).view(np.int64)
         cells >>= shift
         cells -= first
-        np.clip(cells, 0, last, out=cells)
+        np.minimum(cells.view(np.uint64), np.uint64(last), out=cells.view(np.uint64))
         counts += np.bincount(cells, minlength=last + 1)
         close.append(block[holds_point[cells]])
     rows = np.sort(np.concatenate(close))
