@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from llmmon.metrics.base import WindowData
-from llmmon.metrics.intervals import mean_estimate
 from llmmon.model import Estimate
 
 if TYPE_CHECKING:
@@ -59,11 +60,16 @@ def mean_over_prompts(distances: Mapping[str, float], n: int, detail: Mapping[st
         )
     furthest = sorted(distances.items(), key=lambda item: (-item[1], item[0]))[:3]
     told["furthest"] = {prompt: round(distance, 6) for prompt, distance in furthest}
-    found = mean_estimate([distances[prompt] for prompt in sorted(distances)], detail=told, may_be_rate=False)
-    if found.value is None or found.low is None or found.high is None:
-        return dataclasses.replace(found, n=n)
-    half = (found.high - found.low) / 2 * len(distances) / (len(distances) - 1)
-    return dataclasses.replace(found, n=n, low=found.value - half, high=found.value + half)
+    values = np.sort(np.array(list(distances.values())))  # so that the order of prompts cannot change a sum
+    mean = float(values.mean())
+    if values[0] == values[-1]:
+        reason = f"the distances of all {len(values)} prompts are equal: no spread to take an interval from"
+        return Estimate(value=mean, n=n, reason=reason, detail=told)
+    from scipy.special import stdtrit
+
+    error = float(values.std(ddof=1)) / math.sqrt(len(values)) * len(values) / (len(values) - 1)
+    half = float(stdtrit(len(values) - 1, 0.975)) * error
+    return Estimate(value=mean, n=n, low=mean - half, high=mean + half, detail={**told, "interval": "t"})
 
 
 def short_digest(*parts: object, size: int) -> int:
