@@ -1,4 +1,4 @@
--- What the newest certification of one deployment showed: per fault the smallest size that 80% of runs noticed, or the largest tried.
+-- What the newest certification of one deployment showed: per fault the smallest size that four fifths of runs noticed, or the largest tried.
 WITH newest AS (
   SELECT certification_id, certified_at, n_missing_windows, n_windows, n_watched * window_hours AS watched_hours, window_hours
     FROM llmmon.certification

@@ -50,15 +50,23 @@ def test_the_tally_tells_count_interval_and_median_window():
 def test_windows_are_reduced_as_llmmon_reduces_them():
     random = np.random.default_rng(1)
     rows = np.sort(random.lognormal(size=(20, 50)), axis=1)
+    near_normal = random.normal(100, 1, (20, 40))
+    signed, counts = random.normal(size=(20, 40)), random.poisson(3, (20, 40)).astype(float)
+    counts[1] = 2
     bits = random.integers(0, 2, (20, 30)).astype(float)
     bits[0] = 0
     for (value, variance), estimates in (
         (reduce.means(rows), [mean_estimate(row) for row in rows]),
+        (reduce.means(near_normal), [mean_estimate(row) for row in near_normal]),
+        (reduce.means(signed), [mean_estimate(row) for row in signed]),
+        (reduce.means(signed**3), [mean_estimate(row) for row in signed**3]),
+        (reduce.means(counts), [mean_estimate(row) for row in counts]),
         (reduce.quantiles(rows, 0.9), [quantile_estimate(row, 0.9) for row in rows]),
         (reduce.rates(bits.sum(axis=1), 30), [mean_estimate(row) for row in bits]),
     ):
         assert value == pytest.approx([estimate.value for estimate in estimates])
-        assert np.sqrt(variance) == pytest.approx([(each.high - each.low) / (2 * Z) for each in estimates])
+        widths = [0.0 if each.low is None or each.high is None else each.high - each.low for each in estimates]
+        assert np.sqrt(variance) == pytest.approx(np.array(widths) / (2 * Z))
 
 
 def test_adwin_cuts_where_rivers_does():
