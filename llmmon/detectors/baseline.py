@@ -49,11 +49,11 @@ class Baseline:
     :math:`z = (y - \mu)/\sqrt{(v + \tau^2)(1 + 1/n)}` with the mean :math:`\mu`, the between-window variance
     :math:`\tau^2` and the count n of its cell of the rhythm. The innovation is :math:`u_t = z_t - \phi z_{t-1}`, or
     :math:`(1 - \phi) z_t` after a gap. Student's t is fitted to the innovations by maximum likelihood (EM), with the
-    heaviest tails that the data allow, and its scale is raised by 1.4 standard errors: both guard the far tail, which
+    heaviest tails that the data allow, and its scale is raised by some 3 standard errors: both guard the far tail, which
     so few windows cannot show.
 
     The band holds the levels of the reference days beyond what independent innovations would give: their largest and
-    the 99.9% quantile of a t fitted to them, whichever is more, and two standard errors of the mean of all.
+    the 99.9% quantile of a t fitted to them, whichever is more, and three standard errors of the mean of all.
     """
 
     rhythm: Rhythm
@@ -87,7 +87,7 @@ class Baseline:
         correlation = np.clip(correlation + (1 + 3 * correlation) / n, 0.0, _LARGEST_CORRELATION)
         u = innovations(z, correlation)
         centre, scale, tails = _student_fit(u, given_up=_LIKELIHOOD_GIVEN_UP)
-        scale = np.maximum(scale * (1 + 1 / np.sqrt(n)), _SMALLEST_SCALE)
+        scale = np.maximum(scale * (1 + 2 / np.sqrt(n)), _SMALLEST_SCALE)
         level_error = np.sqrt(np.nanmean(u**2, axis=1) / n) / (1 - correlation)
         # jumps between days must not count as what explains the days: the median does not see them
         usual = (np.nanmedian(np.abs(u), axis=1) / _MEDIAN_OF_NORMAL) ** 2
@@ -99,7 +99,7 @@ class Baseline:
             scale=scale,
             tails=tails,
             error=error,
-            band=wander + 2 * level_error,
+            band=wander + 3 * level_error,
         )
 
     def expectation(self, variances: Floats, hours: Floats, *, floor: float = 0.0) -> tuple[Floats, Floats]:
