@@ -49,8 +49,8 @@ class Baseline:
     :math:`z = (y - \mu)/\sqrt{(v + \tau^2)(1 + 1/n)}` with the mean :math:`\mu`, the between-window variance
     :math:`\tau^2` and the count n of its cell of the rhythm. The innovation is :math:`u_t = z_t - \phi z_{t-1}`, or
     :math:`(1 - \phi) z_t` after a gap. Student's t is fitted to the innovations by maximum likelihood (EM), with the
-    heaviest tails that the data allow, and its scale is raised by some 3 standard errors: both guard the far tail, which
-    so few windows cannot show.
+    heaviest tails that the data allow, and its scale is raised by some 3 standard errors: both guard the far tail,
+    which so few windows cannot show.
 
     The band holds the levels of the reference days beyond what independent innovations would give: their largest and
     the 99.9% quantile of a t fitted to them, whichever is more, and three standard errors of the mean of all.
