@@ -32,7 +32,7 @@ def rates(cases: npt.NDArray[Any], n: npt.NDArray[Any] | int) -> tuple[Floats, F
 def means(rows: Floats) -> tuple[Floats, Floats]:
     """Return means over the last axis and squared standard errors from `skewed_mean`'s intervals.
 
-    Like llmmon's detectors it takes a window without interval for one without error.
+    Where no interval would hold it is the plain standard error, as llmmon's detectors read it.
     """
     n = rows.shape[-1]
     mean = rows.mean(axis=-1)
@@ -44,11 +44,11 @@ def means(rows: Floats) -> tuple[Floats, Floats]:
     low, high = np.where(tailed, np.minimum(low, long_low), low), np.where(tailed, np.maximum(high, long_high), high)
     absent = (rows.min(axis=-1) < 0) & ((n < 10) | (skewness**2 > 0.04))
     absent |= (rows == rows[..., :1]).all(axis=-1) | ~np.isfinite(high)
-    variance = np.where(absent, 0.0, ((high - low) / (2 * Z)) ** 2)
+    variance = np.where(absent, rows.var(axis=-1, ddof=1) / n, ((high - low) / (2 * Z)) ** 2)
     for place in np.argwhere(rows.min(axis=-1) == 0):  # zeros among positive values are a rate of their own
         found = mean_estimate(rows[tuple(place)], may_be_rate=False)
-        is_there = found.low is not None and found.high is not None
-        variance[tuple(place)] = ((found.high - found.low) / (2 * Z)) ** 2 if is_there else 0.0  # type: ignore[operator]
+        if found.low is not None and found.high is not None:
+            variance[tuple(place)] = ((found.high - found.low) / (2 * Z)) ** 2
     return mean, variance
 
 

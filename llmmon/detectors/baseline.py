@@ -17,6 +17,10 @@ _LARGEST_CORRELATION: Final = 0.95
 _LIKELIHOOD_GIVEN_UP: Final = 1.0
 """The heaviest tails are taken whose log likelihood is within so much of the best."""
 _ITERATIONS: Final = 60
+_SMALLEST_SCALE: Final = 0.25
+"""Least scale of an innovation: windows that were all but equal so far may differ by a part of their usual error."""
+_MEDIAN_OF_NORMAL: Final = 0.6745
+"""Median of the absolute value of a standard normal variable."""
 _DAY_IN_BAND: Final = 0.999
 """The level of all but so many reference days lies in the band."""
 
@@ -33,16 +37,20 @@ class Baseline:
         Between a window and the next; never negative, at most 0.95.
     centre, scale, tails : arrays of shape (n_streams,)
         Location, scale and degrees of freedom of Student's t for the innovations.
+    error : array of shape (n_streams,)
+        Median squared standard error of a reference window. No window counts as more certain: the error that a window
+        states of itself is small by luck where its rows happen to be alike, and absent where they all are.
     band : array of shape (n_streams,)
         How far, in standardised units, the level of whole days wanders while nothing changes.
 
     Notes
     -----
-    A window's value y with squared standard error v is standardised to :math:`z = (y - \mu)/\sqrt{(v + \tau^2)(1 +
-    1/n)}` with the mean :math:`\mu`, the between-window variance :math:`\tau^2` and the count n of its cell of the
-    rhythm. The innovation is :math:`u_t = z_t - \phi z_{t-1}`, or :math:`(1 - \phi) z_t` after a gap. Student's t is
-    fitted to the innovations by maximum likelihood (EM), with the heaviest tails that the data allow, and its scale is
-    raised by 2 standard errors: both guard the far tail, which so few windows cannot show.
+    A window's value y with squared standard error v, at least the median one, is standardised to
+    :math:`z = (y - \mu)/\sqrt{(v + \tau^2)(1 + 1/n)}` with the mean :math:`\mu`, the between-window variance
+    :math:`\tau^2` and the count n of its cell of the rhythm. The innovation is :math:`u_t = z_t - \phi z_{t-1}`, or
+    :math:`(1 - \phi) z_t` after a gap. Student's t is fitted to the innovations by maximum likelihood (EM), with the
+    heaviest tails that the data allow, and its scale is raised by some 3 standard errors: both guard the far tail,
+    which so few windows cannot show.
 
     The band holds the levels of the reference days beyond what independent innovations would give: their largest and
     the 99.9% quantile of a t fitted to them, whichever is more, and three standard errors of the mean of all.
@@ -53,6 +61,7 @@ class Baseline:
     centre: Floats
     scale: Floats
     tails: Floats
+    error: Floats
     band: Floats
 
     @classmethod
@@ -69,7 +78,8 @@ class Baseline:
             Standard deviation between windows that is taken for granted, in the value's unit.
         """
         rhythm = Rhythm.learn(values, variances, hours)
-        expected, spread = _expectation(rhythm, variances, hours, floor)
+        error = np.nanmedian(np.where(np.isfinite(values), variances, np.nan), axis=1)
+        expected, spread = _expectation(rhythm, error, variances, hours, floor)
         z = (values - expected) / spread
         n = np.isfinite(z).sum(axis=1)
         pairs = np.nan_to_num(z[:, 1:]) * np.nan_to_num(z[:, :-1])
@@ -77,22 +87,24 @@ class Baseline:
         correlation = np.clip(correlation + (1 + 3 * correlation) / n, 0.0, _LARGEST_CORRELATION)
         u = innovations(z, correlation)
         centre, scale, tails = _student_fit(u, given_up=_LIKELIHOOD_GIVEN_UP)
-        scale = scale * (1 + 2 / np.sqrt(n))
-        power = np.nanmean(u**2, axis=1)
-        level_error = np.sqrt(power / n) / (1 - correlation)
-        wander = _wander(z, day_blocks(hours), power / (1 - correlation) ** 2)
+        scale = np.maximum(scale * (1 + 2 / np.sqrt(n)), _SMALLEST_SCALE)
+        level_error = np.sqrt(np.nanmean(u**2, axis=1) / n) / (1 - correlation)
+        # jumps between days must not count as what explains the days: the median does not see them
+        usual = (np.nanmedian(np.abs(u), axis=1) / _MEDIAN_OF_NORMAL) ** 2
+        wander = _wander(z, day_blocks(hours), usual / (1 - correlation) ** 2)
         return cls(
             rhythm=rhythm,
             correlation=correlation,
             centre=centre,
             scale=scale,
             tails=tails,
+            error=error,
             band=wander + 3 * level_error,
         )
 
     def expectation(self, variances: Floats, hours: Floats, *, floor: float = 0.0) -> tuple[Floats, Floats]:
         """Return what is expected of windows and their standard deviation, both of shape (n_streams, n_windows)."""
-        return _expectation(self.rhythm, variances, hours, floor)
+        return _expectation(self.rhythm, self.error, variances, hours, floor)
 
     def log_density(self, u: Floats) -> Floats:
         """Return the log density of innovations, but for a constant; `u` has shape (n_streams, ...)."""
@@ -104,7 +116,9 @@ class Baseline:
     def to_json(self) -> dict[str, Any]:
         """Return the baseline of one stream as JSON values."""
         rhythm = {name.name: getattr(self.rhythm, name.name)[0].tolist() for name in fields(self.rhythm)}
-        own = {name: float(getattr(self, name)[0]) for name in ("correlation", "centre", "scale", "tails", "band")}
+        own = {
+            name: float(getattr(self, name)[0]) for name in ("correlation", "centre", "scale", "tails", "error", "band")
+        }
         return {"rhythm": rhythm, **own}
 
     @classmethod
@@ -142,10 +156,13 @@ def resampled_days(n_reference: int, length: int, *, n_windows: int) -> Ints:
     return places
 
 
-def _expectation(rhythm: Rhythm, variances: Floats, hours: Floats, floor: float) -> tuple[Floats, Floats]:
+def _expectation(
+    rhythm: Rhythm, error: Floats, variances: Floats, hours: Floats, floor: float
+) -> tuple[Floats, Floats]:
     expected, between, n = rhythm.at(hours)
     smallest = np.maximum(floor, 1e-9 * np.maximum(np.abs(expected), 1e-9))
-    spread = np.sqrt(np.maximum(variances + between, smallest**2) * (1 + 1 / np.maximum(n, 1)))
+    inside = np.maximum(variances, error[:, None])
+    spread = np.sqrt(np.maximum(inside + between, smallest**2) * (1 + 1 / np.maximum(n, 1)))
     return expected, spread
 
 
@@ -175,7 +192,7 @@ def _student_fit(u: Floats, *, given_up: float) -> tuple[Floats, Floats, Floats]
     x = np.where(seen, u, 0.0)
     n = seen.sum(axis=1)
     start = np.nanmedian(u, axis=1)
-    deviation = np.nanmedian(np.abs(u - start[:, None]), axis=1) / 0.6745
+    deviation = np.nanmedian(np.abs(u - start[:, None]), axis=1) / _MEDIAN_OF_NORMAL
     overall = np.sqrt(np.nanvar(u, axis=1))
     tiny = np.maximum(1e-6 * overall, 1e-12)
     likelihoods, fits = [], []

@@ -14,8 +14,10 @@ from llmmon.detectors.start_mixture import Floats
 from llmmon.model import Direction, Evidence, Measurement
 from llmmon.model.json import refuse_nan
 
-STAKES: Final = np.array([1 / 64, 1 / 16, 1 / 4, 3 / 4])
+STAKES: Final = np.array([1 / 32, 1 / 8, 1 / 2, 7 / 8])
 """Shares of the wealth that are put at risk in one window."""
+_RARE_EVENTS: Final = 1.5
+"""How much wider the band is here: the mean of rare events errs more to one side than its standard error says."""
 _NEVER_IMPOSSIBLE: Final = 1e-4
 """Share of the value's range under which an expected value does not count: what never happened yet may happen."""
 
@@ -40,14 +42,15 @@ class BoundedMean:
 
     Notes
     -----
-    With :math:`m_t` the value that `Baseline` expects of a window given the one before, and :math:`b_t` its band in the
-    value's unit, a bet on a rise turns wealth 1 into
+    With :math:`m_t` the value that `Baseline` expects of a window, or given the one before where that is more, and
+    :math:`b_t` its band in the value's unit and half as much again, a bet on a rise turns wealth 1 into
 
     .. math:: 1 + \lambda\,(y_t - m_t - b_t), \qquad 0 \le \lambda < 1 / (m_t + b_t - low),
 
     which stays positive and has expectation at most 1 whenever the mean of :math:`y_t`, given all before, is at most
-    :math:`m_t + b_t`: whatever the distribution and the dependence. Bets on a fall mirror it. Four stakes either way
-    are mixed, and `start_mixture` adds up over when the change began; evidence is tempered as in `seasonal_change`.
+    :math:`m_t + b_t`: whatever the distribution and the dependence. Bets on a fall mirror it, with what is expected or
+    less. Four stakes either way are mixed, and `start_mixture` adds up over when the change began; evidence is tempered
+    as in `seasonal_change`.
 
     References
     ----------
@@ -98,11 +101,11 @@ class BoundedMean:
         """Return the log wealth of each bet, as `learned_stream.Ratios` asks for."""
         phi = baseline.correlation[:, None]
         before = np.concatenate([np.full((len(z), 1), np.nan), z[:, :-1]], axis=1)
-        middle = expected + spread * phi * np.nan_to_num(before)
-        value, band = expected + spread * z, spread * baseline.band[:, None] * (1 - phi)
+        drawn = spread * phi * np.nan_to_num(before)
+        value, band = expected + spread * z, _RARE_EVENTS * spread * baseline.band[:, None]
         least = _NEVER_IMPOSSIBLE * (self.high - self.low)
-        up = np.clip(middle + band, self.low + least, self.high)[:, None, :]
-        down = np.clip(middle - band, self.low, self.high - least)[:, None, :]
+        up = np.clip(expected + np.maximum(drawn, 0) + band, self.low + least, self.high)[:, None, :]
+        down = np.clip(expected + np.minimum(drawn, 0) - band, self.low, self.high - least)[:, None, :]
         stakes, y = STAKES[None, :, None], value[:, None, :]
         found = np.concatenate(
             [

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from llmmon.detectors.base import State, detectors
 from llmmon.detectors.e_value import bounded
 from llmmon.errors import ConfigError
-from llmmon.model import Direction, Evidence, Measurement
+from llmmon.model import STANDARD_ERROR, Direction, Evidence, Measurement
 
 Z_95 = 1.959963984540054
 EFFECT_VARIANCES: Final = np.array([1.0, 16.0, 256.0, 4096.0])
@@ -159,9 +159,11 @@ def counts(sides: str, effect: float, direction: Direction) -> bool:
 
 
 def squared_error(measurement: Measurement) -> float:
-    """Return the squared standard error of a window, 0 where the metric gives no interval."""
+    """Return the squared standard error of a window: of its interval, else the one its metric tells, else 0."""
     low, high = measurement.estimate.low, measurement.estimate.high
-    return 0.0 if low is None or high is None else ((high - low) / (2 * Z_95)) ** 2
+    if low is None or high is None:
+        return float(measurement.estimate.detail.get(STANDARD_ERROR, 0.0)) ** 2
+    return ((high - low) / (2 * Z_95)) ** 2
 
 
 def _is_kept(tested: int, n_tested: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -67,6 +68,11 @@ class Rows:
     def mean(self) -> float:
         """Hajek's mean, sum(w y) / sum(w)."""
         return float((self.values * self.weights).sum() / self.weights.sum())
+
+    def standard_error(self) -> float:
+        """Return the plain standard error of the mean: between clusters, where rows have some."""
+        parts = self.by_cluster(self.weights * (self.values - self.mean))
+        return math.sqrt(len(parts) / max(len(parts) - 1, 1) * float((parts**2).sum())) / float(self.weights.sum())
 
     def by_cluster(self, numbers: Floats) -> Floats:
         """Return the sum of `numbers` in each cluster."""

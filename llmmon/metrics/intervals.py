@@ -14,7 +14,7 @@ import numpy as np
 from llmmon.metrics.independence import Floats, Rows
 from llmmon.metrics.rates import Z, difference_of_rates, rate_interval, ratio_of_rates, wilson, worth
 from llmmon.metrics.skewness import skewed_mean
-from llmmon.model import Estimate
+from llmmon.model import STANDARD_ERROR, Estimate
 
 __all__ = [
     "Floats",
@@ -76,7 +76,8 @@ def mean_estimate(
     Notes
     -----
     How the interval is found, and where it holds, is told in `skewed_mean`. An interval that would not hold is
-    absent, with the reason. All values equal say nothing of the spread; of a rate they still do.
+    absent, with the reason; the plain standard error is then in the detail. All values equal say nothing of the spread;
+    of a rate they still do.
     """
     rows = Rows.of(values, weights, clusters)
     n = rows.n
@@ -100,7 +101,8 @@ def mean_estimate(
         )
     found = skewed_mean(rows)
     if isinstance(found, str):
-        return Estimate(value=mean, n=n, reason=found, detail=notes)
+        # no interval holds, but detectors must not take the window for one without error
+        return Estimate(value=mean, n=n, reason=found, detail={**notes, STANDARD_ERROR: rows.standard_error()})
     return Estimate(value=mean, n=n, low=found.low, high=found.high, detail={**notes, "interval": found.name})
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from llmmon.model.json import Json, digest_of
 from llmmon.model.measurement import (
+    STANDARD_ERROR,
     Alert,
     Direction,
     Estimate,
@@ -24,6 +25,7 @@ from llmmon.model.window import Window
 
 __all__ = [
     "LOGGED",
+    "STANDARD_ERROR",
     "Alert",
     "Direction",
     "Document",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from llmmon.model.json import Json, digest_of, refuse_nan
 from llmmon.model.window import Window
 
 Direction = Literal["lower_is_better", "higher_is_better", "neither"]
 Severity = Literal["info", "warning", "critical"]
+STANDARD_ERROR: Final = "standard_error"
+"""Key of an estimate's detail with its standard error, where it has no interval that would hold."""
 Stage = Literal["ingest", "sample", "replay", "score", "measure", "detect"]
 
 

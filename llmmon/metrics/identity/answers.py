@@ -60,16 +60,16 @@ def mean_over_prompts(distances: Mapping[str, float], n: int, detail: Mapping[st
         )
     furthest = sorted(distances.items(), key=lambda item: (-item[1], item[0]))[:3]
     told["furthest"] = {prompt: round(distance, 6) for prompt, distance in furthest}
-    values = np.array([distances[prompt] for prompt in sorted(distances)])
-    mean, count = float(values.mean()), len(values)
-    error = float(values.std(ddof=1)) / math.sqrt(count)
-    if not error:
-        why = f"all {count} distances are equal: no spread to take an interval from"
-        return Estimate(value=mean, n=n, reason=why, detail=told)
+    values = np.sort(np.array(list(distances.values())))  # so that the order of prompts cannot change a sum
+    mean = float(values.mean())
+    if values[0] == values[-1]:
+        reason = f"the distances of all {len(values)} prompts are equal: no spread to take an interval from"
+        return Estimate(value=mean, n=n, reason=reason, detail=told)
     from scipy.special import stdtrit
 
-    half = float(stdtrit(count - 1, 0.975)) * error * count / (count - 1)
-    return Estimate(value=mean, n=n, low=mean - half, high=mean + half, detail=told)
+    error = float(values.std(ddof=1)) / math.sqrt(len(values)) * len(values) / (len(values) - 1)
+    half = float(stdtrit(len(values) - 1, 0.975)) * error
+    return Estimate(value=mean, n=n, low=mean - half, high=mean + half, detail={**told, "interval": "t"})
 
 
 def short_digest(*parts: object, size: int) -> int:

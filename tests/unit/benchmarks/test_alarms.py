@@ -12,6 +12,7 @@ from benchmarks.alarms.streams import Streams, iid_streams
 from llmmon.detectors.e_benjamini_hochberg import reject
 from llmmon.detectors.reference_change import ReferenceChange
 from llmmon.metrics.intervals import Z, mean_estimate, quantile_estimate
+from llmmon.model import STANDARD_ERROR
 
 
 def streams_of(values: np.ndarray, n_reference: int) -> Streams:
@@ -65,8 +66,13 @@ def test_windows_are_reduced_as_llmmon_reduces_them():
         (reduce.rates(bits.sum(axis=1), 30), [mean_estimate(row) for row in bits]),
     ):
         assert value == pytest.approx([estimate.value for estimate in estimates])
-        widths = [0.0 if each.low is None or each.high is None else each.high - each.low for each in estimates]
-        assert np.sqrt(variance) == pytest.approx(np.array(widths) / (2 * Z))
+        errors = [
+            each.detail.get(STANDARD_ERROR, 0.0)
+            if each.low is None or each.high is None
+            else (each.high - each.low) / (2 * Z)
+            for each in estimates
+        ]
+        assert np.sqrt(variance) == pytest.approx(errors)
 
 
 def test_adwin_cuts_where_rivers_does():

@@ -123,7 +123,13 @@ def test_a_ratio_is_that_of_the_densities() -> None:
     one = np.ones(1)
     quiet_days = learn_normal()
     baseline = Baseline(
-        rhythm=quiet_days.rhythm, correlation=0 * one, centre=0 * one, scale=one, tails=3 * one, band=0 * one
+        rhythm=quiet_days.rhythm,
+        correlation=0 * one,
+        centre=0 * one,
+        scale=one,
+        tails=3 * one,
+        error=0 * one,
+        band=0 * one,
     )
     z = np.array([[0.0, 4.0]])
     first, later = shift_ratios(baseline, z, z, z)
@@ -151,6 +157,7 @@ def test_a_level_anywhere_in_the_band_is_no_evidence_on_average() -> None:
         centre=np.array([0.0]),
         scale=np.array([1.0]),
         tails=np.array([4.0]),
+        error=np.array([0.0]),
         band=np.array([0.7]),
     )
     for level in (-0.7, -0.3, 0.0, 0.5, 0.7):
@@ -183,15 +190,15 @@ def test_bets_on_a_share_are_the_products_they_claim_to_be() -> None:
     base = learn_normal()
     flat = Baseline(
         rhythm=base.rhythm, correlation=np.zeros(1), centre=np.zeros(1), scale=np.ones(1), tails=np.full(1, 3.0),
-        band=np.zeros(1),
+        error=np.zeros(1), band=np.zeros(1),
     )  # fmt: skip
     expected, spread = np.full((1, 2), 0.02), np.full((1, 2), 0.01)
     z = (np.array([[0.02, 0.10]]) - expected) / spread
     first, later = BoundedMean(burn_in=24).bets(flat, z, expected, spread)
 
     up, down = first[0, :4, 1], first[0, 4:, 1]
-    assert np.exp(up) == pytest.approx([1 + stake * 4 for stake in (1 / 64, 1 / 16, 1 / 4, 3 / 4)])
-    assert np.exp(down) == pytest.approx([1 - stake * 0.08 / 0.98 for stake in (1 / 64, 1 / 16, 1 / 4, 3 / 4)])
+    assert np.exp(up) == pytest.approx([1 + stake * 4 for stake in (1 / 32, 1 / 8, 1 / 2, 7 / 8)])
+    assert np.exp(down) == pytest.approx([1 - stake * 0.08 / 0.98 for stake in (1 / 32, 1 / 8, 1 / 2, 7 / 8)])
     assert np.array_equal(first[..., 1], later[..., 1])
 
 

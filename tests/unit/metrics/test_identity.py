@@ -53,7 +53,7 @@ def test_an_answer_past_its_end_agrees_with_others_that_ended():
     found = mmd(window({"p": ["a", "a"], "q": ["a", "a"]}), window({"p": ["ab", "ab"], "q": ["ab", "ab"]}))
     assert found.value == pytest.approx(1.0)
     assert (found.low, found.high) == (None, None)
-    assert "all 2 values are equal" in found.reason
+    assert "all 2 prompts are equal" in found.reason
 
 
 @pytest.mark.parametrize("by", ["words", "characters"])
