@@ -21,6 +21,8 @@ def run(
     quick: int = 0,
     part: str = "all",
     only: str = "",
+    first_seed: int = 0,
+    alone: int = 0,
 ) -> list[Grid]:
     """Measure both, on i.i.d. streams and, where LLMMON_DATA names the public data, on real ones.
 
@@ -42,6 +44,10 @@ def run(
         ``hourly``, ``short`` (hourly with a day of reference), ``daily``, ``detection`` or ``all``.
     only : str
         Detection tasks whose name holds this.
+    first_seed : int
+        Seeds count from here.
+    alone : int
+        1 to leave the peers out, who take most of the time.
     """
     if part not in (*_PARTS, "all"):
         raise SystemExit(f"benchmarks: part={part}: expected one of {', '.join(_PARTS)}, all")
@@ -49,7 +55,7 @@ def run(
         seeds, streams, windows, days, changed = 2, 30, 600, 60, 20
     if not data.is_there():
         say(data.MISSING)
-    rules, numbers = peers(), range(seeds)
+    rules, numbers = () if alone else peers(), range(first_seed, first_seed + seeds)
     sizes = {
         "hourly": Size(label="hourly", n_windows=windows, n_reference=24 * reference_days, daily=False),
         "short": Size(label="hourly", n_windows=windows, n_reference=24, daily=False),
