@@ -27,8 +27,8 @@ _NEVER_IMPOSSIBLE: Final = 1e-4
 class BoundedMean:
     r"""Evidence against "each window has the mean that its hour and day, and the window before, let expect".
 
-    For values that cannot leave a range: rates, shares, scores from 0 to 1, and `exceedance_rate` for latencies. Prefer
-    it to `seasonal_change` where values crowd at the edge of their range, such as error rates near 0.
+    For values that cannot leave a range and crowd at its edge: error rates, refusal rates near 0, and `exceedance_rate`
+    for latencies. Elsewhere `seasonal_change` needs fewer windows, because it knows how values are distributed.
 
     Parameters
     ----------
