@@ -115,7 +115,7 @@ def test_looking_changes_nothing(run: Callable[..., Result]) -> None:
         row["event"] for row in json.loads(run("audit", "trail", "--json").stdout)
     }
     assert {row["kind"] for row in json.loads(run("plugins", "--json").stdout)} == {
-        *("sources", "backends", "variants", "scorers", "metrics", "detectors", "channels")
+        *("sources", "backends", "variants", "scorers", "metrics", "detectors", "channels", "faults")
     }
 
 
