@@ -76,6 +76,16 @@ def scores_of(shadow: Shadow, scorer_type: str) -> pandas.Series[bool]:
     return (scores["lane"] == LOGGED) & scores["scorer"].isin(names) & scores["value"].notna()
 
 
+def with_zeroed(shadow: Shadow, scorer_type: str, size: float, label: str) -> Frames:
+    """Return the frames in which a share of the answers that scorers of one type judged has the value 0 and `label`."""
+    scores = shadow.frames.scores
+    judged = scores_of(shadow, scorer_type)
+    keys = scores.loc[judged, "request_key"].unique().tolist()
+    chosen = judged & scores["request_key"].isin(hit(shadow, keys, count_of(size, len(keys))))
+    found = [(0.0, label, None)] * int(chosen.sum())
+    return dataclasses.replace(shadow.frames, scores=with_scores(scores, chosen, found))
+
+
 def without(frames: Frames, keys: Sequence[int]) -> Frames:
     """Return the frames without some requests, their scores and their replays."""
     kept = {name: rows[~rows["request_key"].isin(keys)] for name, rows in _tables(frames)}

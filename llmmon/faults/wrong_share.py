@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
 from llmmon.faults.base import Shadow, check_share, faults
-from llmmon.faults.planting import count_of, hit, scores_of, with_scores
+from llmmon.faults.planting import with_zeroed
 from llmmon.store.frames import Frames
 
 
@@ -37,9 +36,4 @@ class WrongShare:
 
     def plant(self, shadow: Shadow) -> Frames:
         """Return the window with more wrong answers."""
-        scores = shadow.frames.scores
-        judged = scores_of(shadow, "correctness")
-        keys = scores.loc[judged, "request_key"].unique().tolist()
-        wrong = judged & scores["request_key"].isin(hit(shadow, keys, count_of(self.size, len(keys))))
-        found = [(0.0, "wrong", None)] * int(wrong.sum())
-        return dataclasses.replace(shadow.frames, scores=with_scores(scores, wrong, found))
+        return with_zeroed(shadow, "correctness", self.size, "wrong")
