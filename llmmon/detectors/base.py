@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
-from llmmon.model import Direction, Evidence, Measurement
+from llmmon.errors import ConfigError
+from llmmon.model import STANDARD_ERROR, Direction, Evidence, Measurement
 from llmmon.registry import Registry
 
+Z_95: Final = 1.959963984540054
+"""Standard normal quantile of the 95% intervals that measurements carry."""
 State = Mapping[str, Any]
 """All that a detector remembers of a stream: JSON values whose size the number of windows does not raise for ever."""
 
@@ -66,6 +69,28 @@ def fold(
         state, evidence = detector.step(state, measurement, min_effect=min_effect, direction=direction)
         found.append(evidence)
     return found
+
+
+def check_sides(sides: str, direction: Direction) -> None:
+    """Raise `ConfigError` when only changes for the worse matter and the metric does not say which way is better."""
+    if sides == "worse" and direction == "neither":
+        raise ConfigError(
+            "detector: sides = 'worse' needs a metric that says which direction is better; "
+            "this one does not, so leave sides at 'both'"
+        )
+
+
+def counts(sides: str, effect: float, direction: Direction) -> bool:
+    """Return whether an effect lies on a side that matters."""
+    return effect != 0 and (sides == "both" or (effect > 0) == (direction == "lower_is_better"))
+
+
+def squared_error(measurement: Measurement) -> float:
+    """Return the squared standard error of a window: of its interval, else the one its metric tells, else 0."""
+    low, high = measurement.estimate.low, measurement.estimate.high
+    if low is None or high is None:
+        return float(measurement.estimate.detail.get(STANDARD_ERROR, 0.0)) ** 2
+    return ((high - low) / (2 * Z_95)) ** 2
 
 
 detectors: Registry[Detector] = Registry("detectors")

@@ -8,10 +8,9 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from llmmon.detectors.base import State
+from llmmon.detectors.base import State, check_sides, counts, squared_error
 from llmmon.detectors.baseline import Baseline, day_blocks, resampled_days
 from llmmon.detectors.e_value import bounded
-from llmmon.detectors.reference_change import check_sides, counts, squared_error
 from llmmon.detectors.rhythm import hours_of
 from llmmon.detectors.start_mixture import HOURS, Floats, advance, log_start_weights, paths, tempering
 from llmmon.model import Direction, Evidence, Measurement

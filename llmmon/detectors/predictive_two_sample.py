@@ -8,10 +8,9 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from llmmon.detectors.base import State, detectors
+from llmmon.detectors.base import State, check_sides, counts, detectors
 from llmmon.detectors.e_value import bounded
 from llmmon.detectors.learned_stream import check_burn_in
-from llmmon.detectors.reference_change import check_sides, counts
 from llmmon.detectors.start_mixture import HOURS, Floats, advance, log_start_weights
 from llmmon.model import Direction, Evidence, Measurement
 

@@ -9,12 +9,10 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from llmmon.detectors.base import State, detectors
+from llmmon.detectors.base import State, check_sides, counts, detectors, squared_error
 from llmmon.detectors.e_value import bounded
-from llmmon.errors import ConfigError
-from llmmon.model import STANDARD_ERROR, Direction, Evidence, Measurement
+from llmmon.model import Direction, Evidence, Measurement
 
-Z_95 = 1.959963984540054
 EFFECT_VARIANCES: Final = np.array([1.0, 16.0, 256.0, 4096.0])
 """Prior variances of a shift, in units of the variance between windows: shifts of about 1, 4, 16 and 64 deviations."""
 NEWEST: Final = 64
@@ -144,28 +142,6 @@ class ReferenceChange:
         }
 
 
-def check_sides(sides: str, direction: Direction) -> None:
-    """Raise `ConfigError` when only changes for the worse matter and the metric does not say which way is better."""
-    if sides == "worse" and direction == "neither":
-        raise ConfigError(
-            "detector: sides = 'worse' needs a metric that says which direction is better; "
-            "this one does not, so leave sides at 'both'"
-        )
-
-
-def counts(sides: str, effect: float, direction: Direction) -> bool:
-    """Return whether an effect lies on a side that matters."""
-    return effect != 0 and (sides == "both" or (effect > 0) == (direction == "lower_is_better"))
-
-
-def squared_error(measurement: Measurement) -> float:
-    """Return the squared standard error of a window: of its interval, else the one its metric tells, else 0."""
-    low, high = measurement.estimate.low, measurement.estimate.high
-    if low is None or high is None:
-        return float(measurement.estimate.detail.get(STANDARD_ERROR, 0.0)) ** 2
-    return ((high - low) / (2 * Z_95)) ** 2
-
-
 def _is_kept(tested: int, n_tested: int) -> bool:
     """Return whether the `tested`-th tested window remains a possible start: the first, the newest, few between."""
     doublings = ((n_tested - tested) // NEWEST).bit_length()
@@ -175,8 +151,8 @@ def _is_kept(tested: int, n_tested: int) -> bool:
 def _log_terms(state: State, burn_in: int) -> NDArray[np.float64]:
     """Return the logarithms of the terms of the evidence after the last window, one per possible start."""
     n = state["n"]
-    counts, _, totals, variances = zip(*state["starts"], strict=True)
-    n1, total, variance = (np.array(column, dtype=np.float64) for column in (counts, totals, variances))
+    before, _, totals, variances = zip(*state["starts"], strict=True)
+    n1, total, variance = (np.array(column, dtype=np.float64) for column in (before, totals, variances))
     n2 = n - n1
     mean1, mean2 = total / n1, (state["total"] - total) / n2
     nu = n - 2

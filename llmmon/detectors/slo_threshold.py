@@ -6,12 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from llmmon.detectors.base import State, detectors
+from llmmon.detectors.base import Z_95, State, detectors
 from llmmon.detectors.e_value import bounded, log_add, log_e_from_p
 from llmmon.model import Direction, Evidence, Measurement
 from llmmon.model.json import refuse_nan
-
-Z_95 = 1.959963984540054
 
 
 @detectors.register("slo_threshold")
