@@ -195,7 +195,7 @@ def evaluate(scorer: Scorer, labels: Path, *, threshold: float | None = None) ->
                 risk = top - score.value if scorer.direction == "higher_is_better" else score.value
                 table.add(row, risk, score.spans, None)
     overall, groups = table.parts(cut, probability=probability)
-    size = getattr(scorer, "model_size_bytes", None)
+    size = getattr(scorer, "size_bytes", None)
     return Evaluation(
         scorer=scorer.plugin_name,
         version=scorer.version,

@@ -17,7 +17,7 @@ class Scorer(Protocol):
       each response, in their order, each what ``score`` gives for it alone.
     - ``risk_threshold: float``, for `llmmon evaluate`: from which risk (the value, or its largest possible value minus
       the value where higher is better) a response counts as found. Fixed on training data.
-    - ``model_size_bytes: int``, the files of its model.
+    - ``size_bytes: int``, of its model.
 
     Attributes
     ----------

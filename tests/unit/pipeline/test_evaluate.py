@@ -26,7 +26,7 @@ class Told:
     version: ClassVar[int] = 7
     risk_threshold: ClassVar[float] = 0.6
     threshold: ClassVar[float] = 0.1  # of something else
-    model_size_bytes: ClassVar[int] = 1234
+    size_bytes: ClassVar[int] = 1234
 
     def score(self, response):
         if response.text is None:
