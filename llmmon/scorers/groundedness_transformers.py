@@ -11,10 +11,9 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from llmmon.errors import ConfigError, ModelNotFoundError
-from llmmon.metrics.intervals import Floats
 from llmmon.model import Direction, Scorable, Score, Span
 from llmmon.scorers.base import scorers
-from llmmon.scorers.classifiers.model import CLASSES, Answer, Classifier, load
+from llmmon.scorers.classifiers.model import CLASSES, Answer, Classifier, Floats, load
 from llmmon.scorers.classifiers.windows import Piece, Windows, cut, windows_of
 from llmmon.scorers.text import NO_TEXT, abstains, is_about_context
 

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmmon.errors import BackendUnavailableError, ConfigError, ModelNotFoundError
-from llmmon.metrics.intervals import Floats
 
 log = logging.getLogger(__name__)
 
+Floats = NDArray[np.float64]
 CLASSES: Final = {
     "nli": "AutoModelForSequenceClassification",
     "pair_classification": "AutoModelForSequenceClassification",

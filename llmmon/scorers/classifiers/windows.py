@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmmon.encoder import static_encoder
-from llmmon.metrics.intervals import Floats
 from llmmon.model import Document
 from llmmon.scorers.text import sentences, words
 
+Floats = NDArray[np.float64]
 _GAP: Final = "\n\n"
 
 
