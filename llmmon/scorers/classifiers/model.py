@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from llmmon.encoder import tokenizable
 from llmmon.errors import BackendUnavailableError, ConfigError, ModelNotFoundError
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,9 @@ class Classifier:
 
     def tokens(self, text: str) -> NDArray[np.intp]:
         """Return the places ``[start, end)`` of the tokens of `text`, of shape (t, 2)."""
-        offsets = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        offsets = self.tokenizer(
+            tokenizable(text), add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
         return np.array(offsets["offset_mapping"], dtype=np.intp).reshape(-1, 2)
 
     def ask(self, pairs: Sequence[tuple[str, str]], *, max_tokens: int, token_budget: int) -> list[Answer]:
@@ -94,9 +97,9 @@ class Classifier:
 
         if not pairs:
             return []
-        first, second = zip(*pairs, strict=True)
+        first, second = ([tokenizable(text) for text in side] for side in zip(*pairs, strict=True))
         encoded = self.tokenizer(
-            list(first), list(second), truncation="only_first", max_length=max_tokens, return_offsets_mapping=True
+            first, second, truncation="only_first", max_length=max_tokens, return_offsets_mapping=True
         )
         offsets = encoded.pop("offset_mapping")
         order = sorted(range(len(pairs)), key=lambda index: len(encoded["input_ids"][index]))

@@ -130,7 +130,8 @@ def test_windows_hold_every_sentence_beside_its_neighbour() -> None:
 def test_together_is_as_alone(task: str) -> None:
     """A batch of answers of any length, empty and strange ones among them, gives each the score it has alone."""
     texts = [ANSWER, "", "Yes.", "\u6771\u4eac\u306f\u65e5\u672c\u306e\u9996\u90fd\u3067\u3059\u3002", "\U0001f9a5",
-             "def f(x):\n    return x", "| a | b |\n|---|---|\n| 1 | 2 |", "word " * 400, "a" * 3000, None]  # fmt: skip
+             "def f(x):\n    return x", "| a | b |\n|---|---|\n| 1 | 2 |", "word " * 400, "a" * 3000,
+             "half \ud83d of \ud83d\ude00 it", None]  # fmt: skip
     responses = [dataclasses.replace(RESPONSE, text=text) for text in texts]
     plugin = scorer(task, token_budget=300)
     together = plugin.score_many(responses)
