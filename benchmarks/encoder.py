@@ -24,15 +24,20 @@ from llmmon.scorers.text import sentences
 
 SUMMARY = "the static encoder beside MiniLM, which it was distilled from: texts per second, AUROC for drift and support"
 _FOLDS = 5
-_BEGINNING = 1000
-"""Characters of an answer that drift is looked for in, as in the metric embedding_drift."""
 
 Array = NDArray[Any]
 Encode = Callable[[Sequence[str]], Array]
 
 
 def run(
-    part: str = "all", texts: int = 64, answers: int = 150, sources: int = 60, threads: int = 1, rounds: int = 3
+    part: str = "all",
+    texts: int = 64,
+    answers: int = 150,
+    characters: int = 1000,
+    train_sources: int = 60,
+    test_sources: int = 150,
+    threads: int = 1,
+    rounds: int = 3,
 ) -> list[Grid]:
     """Measure on the same texts in one process; MiniLM takes some 200 CPU seconds in all.
 
@@ -44,8 +49,10 @@ def run(
         Beginnings of answers, 500 characters, that are timed.
     answers : int
         Answers of each model version, on the same prompts.
-    sources : int
-        Training sources of RAGTruth that the support features are weighed on; all test sources are judged.
+    characters : int
+        Of each answer, from its beginning, that drift is looked for in.
+    train_sources, test_sources : int
+        Sources of RAGTruth whose answers the support features are weighed on, and are judged.
     threads : int
         Of torch, BLAS and tokenizers alike.
     rounds : int
@@ -72,8 +79,8 @@ def run(
     }
     parts: dict[str, Callable[[], Grid]] = {
         "speed": lambda: _speed(ways, texts, threads, rounds),
-        "drift": lambda: _drift(ways, answers),
-        "support": lambda: _support(ways, sources),
+        "drift": lambda: _drift(ways, answers, characters),
+        "support": lambda: _support(ways, train_sources, test_sources),
     }
     if part not in {"all", *parts}:
         raise SystemExit(f"benchmarks: part: expected all, {', '.join(parts)}, got {part!r}")
@@ -111,7 +118,7 @@ def _speed(ways: dict[str, Encode], n: int, threads: int, rounds: int) -> Grid:
     )
 
 
-def _drift(ways: dict[str, Encode], n: int) -> Grid:
+def _drift(ways: dict[str, Encode], n: int, characters: int) -> Grid:
     """Two model versions told apart by their answers to the same prompts: logistic regression, folds by prompt."""
     arena: dict[str, dict[str, str]] = {}
     for row in _rows("drift_arena_hard/answers.jsonl.gz"):
@@ -127,21 +134,23 @@ def _drift(ways: dict[str, Encode], n: int) -> Grid:
     found = {}
     for task, (before, after) in tasks.items():
         prompts = sorted(before.keys() & after.keys())[:n]
-        given = [side[prompt][:_BEGINNING] for side in (before, after) for prompt in prompts]
+        given = [side[prompt][:characters] for side in (before, after) for prompt in prompts]
         truth = np.repeat([0, 1], len(prompts))
         fold = np.tile(np.arange(len(prompts)) % _FOLDS, 2)
         found[task] = {name: _told_apart(way(given), truth, fold) for name, way in ways.items()}
     return _aurocs("drift: AUROC of a classifier two-sample test, 5 folds by prompt", found, ways)
 
 
-def _support(ways: dict[str, Encode], n_sources: int) -> Grid:
+def _support(ways: dict[str, Encode], n_train: int, n_test: int) -> Grid:
     """Answers with a marked hallucination told from others by how near their sentences are to the context's."""
     contexts = {
         row["source_id"]: row["source_info"]["passages"] for row in _rows("halluc_ragtruth_qa/sources.jsonl.gz")
     }
     rows = _rows("halluc_ragtruth_qa/responses.jsonl.gz")
-    chosen = set(sorted({row["source_id"] for row in rows if row["split"] == "train"})[:n_sources])
-    rows = [row for row in rows if row["split"] == "test" or row["source_id"] in chosen]
+    chosen: set[Any] = set()
+    for split, n in (("train", n_train), ("test", n_test)):
+        chosen |= set(sorted({row["source_id"] for row in rows if row["split"] == split})[:n])
+    rows = [row for row in rows if row["source_id"] in chosen]
     is_test = np.array([row["split"] == "test" for row in rows])
     truth = np.array([bool(row["labels"]) for row in rows])
     found = {name: _auroc(_features(way, rows, contexts), truth, is_test) for name, way in ways.items()}

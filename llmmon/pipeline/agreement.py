@@ -66,8 +66,8 @@ def agreement(
         `spans`, ``span_f1``, ``span_precision``, ``span_recall``. None where it is not defined, such as the precision
         of a scorer that found nothing, or the AUROC of rows of one class.
     intervals : mapping of str to (low, high)
-        95% percentile bootstrap: 1,000 resamples of rows, seed 0. None for a figure that more than one resample in
-        twenty leaves undefined.
+        95% percentile bootstrap: 1,000 resamples of rows, seed 0; of a figure at 0 or 1 it has no width. A figure that
+        more than one resample in twenty leaves undefined has none.
 
     Notes
     -----

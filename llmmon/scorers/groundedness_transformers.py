@@ -14,12 +14,14 @@ from llmmon.errors import ConfigError, ModelNotFoundError
 from llmmon.model import Direction, Scorable, Score, Span
 from llmmon.scorers.base import scorers
 from llmmon.scorers.classifiers.model import CLASSES, Answer, Classifier, Floats, load
-from llmmon.scorers.classifiers.windows import Piece, Windows, cut, windows_of
-from llmmon.scorers.text import NO_TEXT, abstains, is_about_context
+from llmmon.scorers.classifiers.windows import Piece, Windows, cut, joined, windows_of
+from llmmon.scorers.text import NO_TEXT, abstains, is_about_context, words
 
 _HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _DEVICES: Final = ("auto", "cpu", "cuda")
+_TOGETHER: Final = 64
+"""Responses whose contexts are held at a time."""
 _FRAME: Final = 12
 """Special tokens of a pair, and blank lines between documents."""
 
@@ -151,12 +153,18 @@ class GroundednessTransformers:
         ConfigError
             When it has not the label or not the length that is asked of it.
         """
+        return [
+            score
+            for first in range(0, len(responses), _TOGETHER)
+            for score in self._score_some(responses[first : first + _TOGETHER])
+        ]
+
+    def _score_some(self, responses: Sequence[Scorable]) -> list[Score]:
         plans = [_nothing_to_judge(response) or self._plan(response, self._loaded()) for response in responses]
-        asked = [plan for plan in plans if isinstance(plan, _Plan)]
-        if not asked:
+        pairs = [pair for plan in plans if isinstance(plan, _Plan) for pair in plan.pairs]
+        if not pairs:
             return [plan for plan in plans if isinstance(plan, Score)]
         model = self._loaded()
-        pairs = [pair for plan in asked for pair in plan.pairs]
         answers = iter(model.ask(pairs, max_tokens=self.max_tokens, token_budget=self.token_budget))
         return [plan if isinstance(plan, Score) else self._judge(plan, answers, model) for plan in plans]
 
@@ -177,18 +185,19 @@ class GroundednessTransformers:
         if not self._by_token and abstains(text):
             return Score(reason="the answer abstains: it claims nothing that a document could support")
         longest = self.max_tokens // 3
-        sentences = cut(text, model.tokens(text), longest)
+        tokens = model.tokens(text)
+        sentences = [item for item in cut(text, tokens, longest) if _has_word(text[item.start : item.end])]
         if not self._by_token:
             sentences = [item for item in sentences if not is_about_context(text[item.start : item.end])]
         if not sentences:
             return Score(reason="no sentence that claims something")
-        claims = _joined(sentences, longest) if self._by_token else [(i, i + 1) for i in range(len(sentences))]
+        claims = [(index, index + 1) for index in range(len(sentences))]
+        if self._by_token:
+            claims = joined(sentences, tokens, longest)
         question = self._question(response, model)
         room = self.max_tokens - longest - len(model.tokens(question)) - _FRAME
         documents = response.documents
         windows = windows_of(documents, [model.tokens(document.content) for document in documents], room)
-        if not windows.pieces:
-            return Score(reason="no word in the documents")
         likeness = windows.likeness([text[item.start : item.end] for item in sentences])
         reads = [
             (claim, window)
@@ -262,21 +271,13 @@ def _nothing_to_judge(response: Scorable) -> Score | None:
         return Score(reason=NO_TEXT)
     if not any(document.content.strip() for document in response.documents):
         return Score(reason="no documents")
+    if not any(_has_word(document.content) for document in response.documents):
+        return Score(reason="no word in the documents")
     return None
 
 
-def _joined(sentences: Sequence[Piece], longest: int) -> list[tuple[int, int]]:
-    """Return runs of neighbouring sentences of up to `longest` tokens together."""
-    found: list[tuple[int, int]] = []
-    n_tokens = 0
-    for index, sentence in enumerate(sentences):
-        if found and n_tokens + sentence.n_tokens <= longest:
-            found[-1] = (found[-1][0], index + 1)
-            n_tokens += sentence.n_tokens
-        else:
-            found.append((index, index + 1))
-            n_tokens = sentence.n_tokens
-    return found
+def _has_word(text: str) -> bool:
+    return next(words(text), None) is not None
 
 
 def _runs(places: Any, flagged: Any) -> Iterator[Span]:

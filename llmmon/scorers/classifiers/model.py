@@ -75,11 +75,11 @@ class Classifier:
         )
 
     def tokens(self, text: str) -> NDArray[np.intp]:
-        """Return the places ``[start, end)`` of the tokens of `text`, of shape (t, 2)."""
+        """Return the places ``[start, end)`` of the tokens of `text`, of shape (t, 2), without spaces before them."""
         offsets = self.tokenizer(
             tokenizable(text), add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
-        return np.array(offsets["offset_mapping"], dtype=np.intp).reshape(-1, 2)
+        return without_spaces(text, offsets["offset_mapping"])
 
     def ask(self, pairs: Sequence[tuple[str, str]], *, max_tokens: int, token_budget: int) -> list[Answer]:
         """Return what the model says of each pair.
@@ -116,7 +116,7 @@ class Classifier:
                     answers[index] = Answer(row[None, :], np.empty((0, 2), dtype=np.intp))
                     continue
                 ours = [place for place, side in enumerate(encoded.sequence_ids(index)) if side == 1]
-                places = np.array([offsets[index][place] for place in ours], dtype=np.intp).reshape(-1, 2)
+                places = without_spaces(second[index], [offsets[index][place] for place in ours])
                 start = len(inputs["input_ids"][0]) - len(offsets[index]) if self._pads_left else 0
                 answers[index] = Answer(row[[start + place for place in ours]], places)
         return [answers[index] for index in range(len(pairs))]
@@ -124,6 +124,18 @@ class Classifier:
     @property
     def _pads_left(self) -> bool:
         return bool(self.tokenizer.padding_side == "left")
+
+
+def without_spaces(text: str, offsets: Sequence[tuple[int, int]]) -> NDArray[np.intp]:
+    """Return the places of tokens, of shape (t, 2), without the space that some tokenizers count to the word behind it.
+
+    Examples
+    --------
+    >>> without_spaces("a  cat", [(0, 1), (1, 6)]).tolist()
+    [[0, 1], [3, 6]]
+    """
+    places = [(end - len(text[start:end].lstrip()), end) for start, end in offsets]
+    return np.array(places, dtype=np.intp).reshape(-1, 2)
 
 
 def _batches(order: Sequence[int], lengths: Sequence[int], token_budget: int) -> Iterator[list[int]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from llmmon.encoder import static_encoder
 from llmmon.model import Document
-from llmmon.scorers.text import sentences, words
+from llmmon.scorers.text import sentences
 
 Floats = NDArray[np.float64]
 _GAP: Final = "\n\n"
@@ -70,7 +70,7 @@ class Windows:
 
 
 def cut(text: str, tokens: NDArray[np.intp], longest: int, document: int = 0) -> list[Piece]:
-    """Return the sentences of `text` that hold a word, those of more than `longest` tokens in parts.
+    """Return the sentences of `text`, those of more than `longest` tokens in parts.
 
     Parameters
     ----------
@@ -80,12 +80,23 @@ def cut(text: str, tokens: NDArray[np.intp], longest: int, document: int = 0) ->
     found = []
     starts = tokens[:, 0]
     for sentence in sentences(text):
-        if next(words(sentence.group()), None) is None:
-            continue
         first, last = np.searchsorted(starts, (sentence.start(), sentence.end()))
         for begin in range(int(first), int(last), longest):
             end = min(begin + longest, int(last))
             found.append(Piece(document, int(tokens[begin, 0]), int(tokens[end - 1, 1]), end - begin))
+    return found
+
+
+def joined(sentences: Sequence[Piece], tokens: NDArray[np.intp], longest: int) -> list[tuple[int, int]]:
+    """Return runs of neighbouring sentences that have up to `longest` tokens with what stands between them."""
+    found: list[tuple[int, int]] = []
+    for index, sentence in enumerate(sentences):
+        start = sentences[found[-1][0]].start if found else 0
+        first, last = np.searchsorted(tokens[:, 0], (start, sentence.end))
+        if found and last - first <= longest:
+            found[-1] = (found[-1][0], index + 1)
+        else:
+            found.append((index, index + 1))
     return found
 
 

@@ -13,7 +13,7 @@ import pytest
 from llmmon.errors import ConfigError, ModelNotFoundError
 from llmmon.model import Document, Message, Scorable
 from llmmon.registry import parameters_of
-from llmmon.scorers.classifiers.model import load
+from llmmon.scorers.classifiers.model import load, without_spaces
 from llmmon.scorers.classifiers.windows import windows_of
 from llmmon.scorers.groundedness_transformers import GroundednessTransformers
 from tests.tiny_models import tiny_classifier
@@ -111,6 +111,12 @@ def test_a_long_context_is_read_in_windows(task: str) -> None:
     assert evidence["n_windows_read"] == 2
 
 
+def test_a_token_begins_behind_its_space() -> None:
+    """Where a tokenizer counts the space to the word, as sentencepiece does."""
+    assert without_spaces("a  cat \n", [(0, 1), (1, 6), (6, 8)]).tolist() == [[0, 1], [3, 6], [8, 8]]
+    assert without_spaces("", []).shape == (0, 2)
+
+
 def test_windows_hold_every_sentence_beside_its_neighbour() -> None:
     """None is larger than its budget, none is lost, and an endless sentence is cut."""
     model = load(scorer("nli").model, None, "nli", "cpu")
@@ -131,7 +137,7 @@ def test_together_is_as_alone(task: str) -> None:
     """A batch of answers of any length, empty and strange ones among them, gives each the score it has alone."""
     texts = [ANSWER, "", "Yes.", "\u6771\u4eac\u306f\u65e5\u672c\u306e\u9996\u90fd\u3067\u3059\u3002", "\U0001f9a5",
              "def f(x):\n    return x", "| a | b |\n|---|---|\n| 1 | 2 |", "word " * 400, "a" * 3000,
-             "half \ud83d of \ud83d\ude00 it", None]  # fmt: skip
+             "One. " + "= " * 900 + "\nTwo.", "half \ud83d of \ud83d\ude00 it", None]  # fmt: skip
     responses = [dataclasses.replace(RESPONSE, text=text) for text in texts]
     plugin = scorer(task, token_budget=300)
     together = plugin.score_many(responses)
