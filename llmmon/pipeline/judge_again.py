@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from llmmon.metrics.base import WindowData
-from llmmon.model import Scorable, Window
-from llmmon.pipeline.score_responses import DATA_ERRORS
+from llmmon.model import Score, Window
+from llmmon.pipeline.score_batch import score_batch
 from llmmon.scorers.base import Scorer
 from llmmon.store.score import replayed_responses, sampled_responses
 
@@ -50,20 +50,12 @@ def judge_again(
         answers = [item.response for item in logged if not item.is_gone]
         if lanes:
             answers += replayed_responses(connection, deployment, window, lanes=lanes)
-        for answer in answers:
-            value = _value(scorer, answer)
-            if value is not None:
-                rows.append((answer.request_key, answer.lane, answer.variant, answer.repeat, name, value))
+        for answer, score in zip(answers, score_batch(scorer, answers), strict=True):
+            if isinstance(score, Score) and score.value is not None:  # as in the score stage: a strange answer has none
+                rows.append((answer.request_key, answer.lane, answer.variant, answer.repeat, name, score.value))
     return pandas.DataFrame(rows, columns=["request_key", "lane", "variant", "repeat", "scorer", "value"])
 
 
 def with_scores(data: WindowData, scores: pandas.DataFrame) -> WindowData:
     """Return `data` with other scores for its requests."""
     return replace(data, scores=scores[scores["request_key"].isin(data.requests["request_key"])])
-
-
-def _value(scorer: Scorer, answer: Scorable) -> float | None:
-    try:
-        return scorer.score(answer).value
-    except DATA_ERRORS:  # as in the score stage: one strange answer has no score
-        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ import llmmon
 from llmmon.audit.event import body
 from llmmon.config import Config, DeploymentConfig, ScorerConfig
 from llmmon.model import LOGGED, Provenance, Scorable, Score, Window
+from llmmon.pipeline.score_batch import score_batch
 from llmmon.registry import parameters_of
 from llmmon.scorers.base import Scorer, scorers
 from llmmon.store import audit
@@ -24,8 +25,6 @@ from llmmon.store.score import Judgement, Page, keep_scores, logged_responses, r
 log = logging.getLogger(__name__)
 
 _PAGE: Final = 1000
-DATA_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
-"""What a scorer may raise over one strange response; anything else is a bug and ends the stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +177,7 @@ def _pages(
             )
         if not page:
             break
-        judgements: list[Judgement] = []
+        meant: dict[str, list[Scorable]] = {judge.name: [] for judge in judges}
         for response, is_sampled, is_gone in page:
             if is_gone:
                 tally.states[response.request_key] = "expired"
@@ -187,30 +186,30 @@ def _pages(
             # where no scorer is meant for logged responses, no draw has left one out
             left_out = not on_it and any(LOGGED in judge.settings.lanes for judge in judges)
             tally.states[response.request_key] = "sampled_out" if left_out else "done"
-            judgements += _judge(response, on_it, tally)
-        yield judgements
+            tally.n_responses += 1
+            for judge in on_it:
+                meant[judge.name].append(response)
+        yield [judgement for judge in judges for judgement in _judge(judge, meant[judge.name], tally)]
     lanes = sorted({lane for judge in judges for lane in judge.settings.lanes} - {LOGGED})
     if lanes:
         with database.transaction() as connection:
             replays = list(replayed_responses(connection, deployment, window, lanes=lanes))
         for first in range(0, len(replays), _PAGE):
             part = replays[first : first + _PAGE]
+            tally.n_responses += len(part)
             yield [
                 judgement
-                for response in part
-                for judgement in _judge(response, [j for j in judges if response.lane in j.settings.lanes], tally)
+                for judge in judges
+                for judgement in _judge(judge, [item for item in part if item.lane in judge.settings.lanes], tally)
             ]
 
 
-def _judge(response: Scorable, judges: Iterable[_Judge], tally: _Tally) -> Iterator[Judgement]:
-    tally.n_responses += 1
-    for judge in judges:
-        try:
-            score = judge.scorer.score(response)
-        except DATA_ERRORS as error:
-            reason = f"{judge.name}: {type(error).__name__}"
+def _judge(judge: _Judge, responses: Sequence[Scorable], tally: _Tally) -> Iterator[Judgement]:
+    for response, score in zip(responses, score_batch(judge.scorer, responses), strict=True):
+        if not isinstance(score, Score):
+            reason = f"{judge.name}: {type(score).__name__}"
             log.warning("request %d, lane %s: %s", response.request_key, response.lane, reason)
             tally.failures.setdefault(response.request_key, reason)
-            score = Score(reason=f"the scorer failed: {type(error).__name__}")
+            score = Score(reason=f"the scorer failed: {type(score).__name__}")
         tally.n_scores += 1
         yield Judgement(response=response, scorer=judge.name, score=score, provenance_id=judge.provenance_id)

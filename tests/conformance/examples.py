@@ -14,6 +14,7 @@ from llmmon.registry import Registry
 from llmmon.scorers.base import scorers
 from llmmon.sources.base import sources
 from llmmon.variants.base import variants
+from tests.tiny_models import tiny_classifier
 
 REGISTRIES: Final[Mapping[str, Registry[Any]]] = {
     registry.kind: registry for registry in (sources, backends, variants, scorers, metrics, detectors, channels, faults)
@@ -74,6 +75,7 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("variants", "typo"): {"rate": 2.0},
     ("scorers", "correctness"): {"how": "by magic"},
     ("scorers", "groundedness"): {"threshold": 0.0},
+    ("scorers", "groundedness_transformers"): {"task": "poetry"},
     ("scorers", "self_consistency"): {"min_siblings": 0},
     ("scorers", "pii"): {"types": ["SHOE_SIZE"]},
     ("metrics", "cost"): {"statistic": "mode"},
@@ -107,6 +109,9 @@ ALL: Final = sorted((kind, name) for kind, registry in REGISTRIES.items() for na
 
 def parameters(kind: str, name: str) -> dict[str, Any]:
     """Return parameters with which the plug-in can be built."""
+    if (kind, name) == ("scorers", "groundedness_transformers"):
+        labels = ("entailment", "neutral", "contradiction")
+        return {"model": str(tiny_classifier("nli", labels)), "max_tokens": 128, "device": "cpu"}
     return dict(PARAMETERS.get((kind, name), {}))
 
 
