@@ -100,6 +100,18 @@ class ScorerConfig(Record):
     lanes: tuple[str, ...] = ("logged",)
 
 
+class GroupConfig(Record):
+    """A group attribute that the log does not have, taken from another field of the request.
+
+    Without `values` the field's value is the group; with them a value that is not listed becomes `otherwise`, and
+    without that the request has no such attribute.
+    """
+
+    field: str = Field(pattern=r"^(route|tenant|language|model|model_version|(tag|group)\..+)$")
+    values: Mapping[str, str] = {}
+    otherwise: str | None = None
+
+
 class MonitorConfig(Record):
     """One metric watched by one detector."""
 
@@ -164,6 +176,7 @@ class DeploymentConfig(Record):
     sample: SampleConfig = SampleConfig()
     lanes: Mapping[Name, LaneConfig] = {}
     scorers: Mapping[Name, ScorerConfig] = {}
+    groups: Mapping[Name, GroupConfig] = {}
     monitors: Mapping[Name, MonitorConfig] = {}
     slos: Mapping[Name, SloConfig] = {}
     sentinel: SentinelConfig | None = None
@@ -240,8 +253,11 @@ class Config(Record):
                     must_exist(f"{here}.scorers.{scorer_name}.lanes", lane_name, {"logged", *deployment.lanes})
             for monitor_name, monitor in deployment.monitors.items():
                 where = f"{here}.monitors.{monitor_name}"
-                if "scorer" in monitor.metric.parameters:
-                    must_exist(f"{where}.metric.scorer", monitor.metric.parameters["scorer"], deployment.scorers)
+                given = monitor.metric.parameters
+                if "scorer" in given:
+                    must_exist(f"{where}.metric.scorer", given["scorer"], deployment.scorers)
+                if "=" not in str(given.get("truth", "=")):  # a scorer, not a column with its value
+                    must_exist(f"{where}.metric.truth", str(given["truth"]), deployment.scorers)
                 for channel in monitor.channels or ():
                     must_exist(f"{where}.channels", channel, self.channels)
         return self
