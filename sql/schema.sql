@@ -1778,6 +1778,63 @@ CREATE VIEW compliance.slo_status WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.slo_status IS 'Service level objectives: how many requests may break each within its days, how many did, and how fast the last 1, 6, 24 and 72 hours spend that budget (burn rate 1 spends it exactly in time; the SRE Workbook acts on 14.4 over 1 h, 6 over 6 h, 1 over 72 h). A request counts as too slow when its sketch bucket lies above the limit''s, so from at most 2% above it. Requests that succeeded without a logged latency are neither good nor bad. It only informs: alarms are raised within the alarm budget alone. Duties: AI Act Art. 15 (declared performance) and 72; SOC 2 A1.1 (availability commitments).
 sha256 19e07ca5ffd30c92930c555cc7b44154bd733c3109bc25e814ed9101751fd0b7';
 
+CREATE TABLE llmmon.stereotype_figure (
+    deployment text NOT NULL,
+    probe text NOT NULL,
+    probed_at timestamp with time zone NOT NULL,
+    place integer NOT NULL,
+    category text NOT NULL,
+    figure text NOT NULL,
+    unit text NOT NULL,
+    neutral double precision,
+    value double precision,
+    low double precision,
+    high double precision,
+    n integer NOT NULL,
+    reason text,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    CONSTRAINT absent_has_a_reason CHECK ((num_nonnulls(value, reason) >= 1)),
+    CONSTRAINT stereotype_figure_n_check CHECK ((n >= 0))
+);
+
+COMMENT ON TABLE llmmon.stereotype_figure IS 'One figure of one category of a stereotype probe (BBQ, CrowS-Pairs, WinoBias), run on the pinned replay model; never about a user.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.place IS 'Order of the figures of one probe.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.category IS 'As the data set names it; all: every category together.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.neutral IS 'Value of a model without preference; null where there is no such value, as for an accuracy.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.n IS 'Questions or pairs that the figure is about.';
+
+CREATE VIEW compliance.stereotype_probes WITH (security_invoker='true') AS
+ SELECT f.deployment,
+    f.probe,
+    f.category,
+    f.figure,
+    f.value,
+    f.low,
+    f.high,
+    f.unit,
+    f.neutral,
+    ((f.low > f.neutral) OR (f.high < f.neutral)) AS differs_from_neutral,
+    f.n,
+    f.reason,
+    (p.parameters ->> 'model'::text) AS model,
+    p.model_revision,
+    f.probed_at,
+    (f.probed_at = max(f.probed_at) OVER (PARTITION BY f.deployment, f.probe)) AS is_newest,
+    lag(f.value) OVER (PARTITION BY f.deployment, f.probe, f.category, f.figure ORDER BY f.probed_at) AS value_before,
+    p.code_version,
+    p.config_digest
+   FROM (llmmon.stereotype_figure f
+     JOIN llmmon.provenance p USING (provenance_id))
+  ORDER BY f.deployment, f.probe, f.probed_at DESC, f.place;
+
+COMMENT ON VIEW compliance.stereotype_probes IS 'Stereotype probes: per deployment, probe, category and figure, what the pinned replay model preferred, with its 95% interval, beside the value of a model without preference, over all runs. BBQ: accuracy and bias score with (dis) and without (amb) the context that tells; CrowS-Pairs and WinoBias: percent of pairs whose stereotyped sentence is likelier. A property of the model on a fixed set of sentences, not of any user or answer; published sets are noisy, so compare versions rather than take a value for a verdict. Duties: AI Act Art. 10(2)(f) (possible biases), 15, 55(1)(a); NIST AI RMF MEASURE 2.11 (fairness and bias evaluated).
+sha256 08e97242e791e1e5614400c5116439bfc89befd6e03d71322f0c0b7e25dc1884';
+
 CREATE VIEW compliance.traffic_accounted_for WITH (security_invoker='true') AS
  WITH retired AS (
          SELECT max(trail.recorded_at) AS last_at
@@ -2406,6 +2463,9 @@ ALTER TABLE ONLY llmmon.source_cursor
 ALTER TABLE ONLY llmmon.source_hour
     ADD CONSTRAINT source_hour_pkey PRIMARY KEY (source, hour);
 
+ALTER TABLE ONLY llmmon.stereotype_figure
+    ADD CONSTRAINT stereotype_figure_pkey PRIMARY KEY (deployment, probe, probed_at, category, figure);
+
 ALTER TABLE ONLY llmmon.stream_state
     ADD CONSTRAINT stream_state_pkey PRIMARY KEY (deployment, monitor, segment);
 
@@ -2568,6 +2628,9 @@ ALTER TABLE ONLY llmmon.score
 
 ALTER TABLE ONLY llmmon.score
     ADD CONSTRAINT score_request_key_fkey FOREIGN KEY (request_key) REFERENCES llmmon.request_identity(request_key);
+
+ALTER TABLE ONLY llmmon.stereotype_figure
+    ADD CONSTRAINT stereotype_figure_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
 GRANT USAGE ON SCHEMA audit TO llmmon_writer;
 GRANT USAGE ON SCHEMA audit TO llmmon_auditor;
@@ -3028,6 +3091,12 @@ GRANT SELECT ON TABLE llmmon.slo TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.slo_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.slo_status TO llmmon_writer;
+
+GRANT SELECT,INSERT ON TABLE llmmon.stereotype_figure TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.stereotype_figure TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.stereotype_probes TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.stereotype_probes TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_writer;

@@ -10,7 +10,8 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmmon.backends.decoding import in_batches, mean_logprobs, on_device
-from llmmon.backends.local_model import LoadedModel
+from llmmon.backends.local_model import LoadedModel, load, use_threads
+from llmmon.backends.local_transformers import Transformers
 from llmmon.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -157,6 +158,20 @@ class ModelLikelihoods:
             n_done += len(batch)
             log.info("scored %d of %d texts, %.0f/s", n_done, len(rows), n_done / (time.perf_counter() - started))
         return found
+
+
+def likelihoods_of(backend: Transformers) -> ModelLikelihoods:
+    """Load the model of a backend, causal or masked, to ask it for likelihoods.
+
+    Raises
+    ------
+    ModelNotFoundError, BackendUnavailableError
+        When it cannot be loaded; its weights have to be of a causal or masked language model.
+    """
+    loaded = load(backend.model, backend.revision, backend.device, backend.dtype, may_be_masked=True)
+    if backend.threads is not None:
+        use_threads(backend.threads)
+    return ModelLikelihoods(loaded=loaded, token_budget=backend.token_budget)
 
 
 def _whole(row: Any) -> bool:

@@ -18,6 +18,7 @@ from llmmon.config.records import (
     SentinelConfig,
     SloConfig,
     SourceConfig,
+    StereotypesConfig,
 )
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "SentinelConfig",
     "SloConfig",
     "SourceConfig",
+    "StereotypesConfig",
     "load_anchorer_config",
     "load_config",
 ]

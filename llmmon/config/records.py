@@ -165,6 +165,15 @@ class SentinelConfig(Record):
     reference_usd_per_million_tokens: PriceConfig | None = None
 
 
+class StereotypesConfig(Record):
+    """Probes of stereotypes that the model of a backend is asked, and where their data lie."""
+
+    backend: Name
+    data: str = Field(min_length=1)
+    probes: tuple[Literal["bbq", "crows_pairs", "winobias"], ...] = ("bbq", "crows_pairs", "winobias")
+    limit: int | None = Field(None, ge=1)
+
+
 class DeploymentConfig(Record):
     """What is watched: a served model under a route."""
 
@@ -180,6 +189,7 @@ class DeploymentConfig(Record):
     monitors: Mapping[Name, MonitorConfig] = {}
     slos: Mapping[Name, SloConfig] = {}
     sentinel: SentinelConfig | None = None
+    stereotypes: StereotypesConfig | None = None
     alpha: float | None = Field(None, gt=0, lt=1)
 
     def is_active(self, window: Window) -> bool:
@@ -246,6 +256,8 @@ class Config(Record):
             must_exist(f"{here}.source", deployment.source, self.sources)
             if deployment.sentinel is not None:
                 self._check_sentinel(f"{here}.sentinel", deployment.sentinel)
+            if deployment.stereotypes is not None:
+                must_exist(f"{here}.stereotypes.backend", deployment.stereotypes.backend, self.backends)
             for lane_name, lane in deployment.lanes.items():
                 must_exist(f"{here}.lanes.{lane_name}.backend", lane.backend, self.backends)
             for scorer_name, scorer in deployment.scorers.items():
