@@ -168,6 +168,12 @@ CREATE FUNCTION llmmon.bucket_value(bucket integer) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (bucket = '-32768'::integer) THEN (0)::double precision ELSE (((2)::double precision * power(((1.01 / 0.99))::double precision, (bucket)::double precision)) / (((1.01 / 0.99) + (1)::numeric))::double precision) END;
 
+CREATE FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (WITH nearest AS (SELECT LEAST(GREATEST(((terms.b - sqrt(GREATEST(((terms.b * terms.b) - (((4)::double precision * terms.a) * (chance_below.cases + chance_below.other_cases))), (0)::double precision))) / ((2)::double precision * terms.a)), (0)::double precision), LEAST((1)::double precision, ((1)::double precision / chance_below.ratio))) AS rate FROM (SELECT (chance_below.ratio * (chance_below.n + chance_below.other_n)) AS a, ((((chance_below.ratio * chance_below.n) + chance_below.cases) + chance_below.other_n) + (chance_below.ratio * chance_below.other_cases)) AS b) terms), scored AS (SELECT ((chance_below.cases / chance_below.n) - ((chance_below.ratio * chance_below.other_cases) / chance_below.other_n)) AS gap, ((((chance_below.ratio * nearest.rate) * ((1)::double precision - (chance_below.ratio * nearest.rate))) / chance_below.n) + ((((chance_below.ratio * chance_below.ratio) * nearest.rate) * ((1)::double precision - nearest.rate)) / chance_below.other_n)) AS variance FROM nearest) SELECT CASE WHEN (scored.variance > (0.000000000000001)::double precision) THEN ((0.5)::double precision * erfc(((- scored.gap) / sqrt(((2)::double precision * scored.variance))))) ELSE (0.5)::double precision END AS "case" FROM scored);
+
+COMMENT ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) IS 'Chance that a group with cases of n looks so far below ratio times another, were it not: Miettinen and Nurminen''s score test, normal approximation.';
+
 CREATE FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -751,23 +757,53 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
             g.attribute,
             g.member,
             count(*) AS n,
+            sum(judged.value) AS cases,
             avg(judged.value) AS rate
            FROM ((judged
              JOIN rate_scorer USING (deployment, scorer))
              CROSS JOIN LATERAL jsonb_each_text(judged.groups) g(attribute, member))
           GROUP BY judged.deployment, judged.day, judged.scorer, g.attribute, g.member
-        ), compared AS (
+        ), ranked AS (
          SELECT grouped.deployment,
             grouped.day,
             grouped.scorer,
             grouped.attribute,
             grouped.member,
             grouped.n,
+            grouped.cases,
             grouped.rate,
-            max(grouped.rate) OVER attributes AS highest_rate,
-            sum(grouped.n) OVER attributes AS n_with_attribute
+            ((grouped.n >= 10) AND (row_number() OVER (attributes ORDER BY grouped.n DESC, grouped.member) <= 30)) AS is_compared,
+            sum(grouped.n) OVER attributes AS n_with_attribute,
+            (sum(grouped.cases) OVER attributes / (sum(grouped.n) OVER attributes)::double precision) AS overall_rate
            FROM grouped
           WINDOW attributes AS (PARTITION BY grouped.deployment, grouped.day, grouped.scorer, grouped.attribute)
+        ), compared AS (
+         SELECT ranked.deployment,
+            ranked.day,
+            ranked.scorer,
+            ranked.attribute,
+            ranked.member,
+            ranked.n,
+            ranked.cases,
+            ranked.rate,
+            ranked.is_compared,
+            ranked.n_with_attribute,
+            ranked.overall_rate,
+            COALESCE(max(ranked.rate) FILTER (WHERE ranked.is_compared) OVER attributes, max(ranked.rate) OVER attributes) AS highest_rate
+           FROM ranked
+          WINDOW attributes AS (PARTITION BY ranked.deployment, ranked.day, ranked.scorer, ranked.attribute)
+        ), tested AS (
+         SELECT a.deployment,
+            a.day,
+            a.scorer,
+            a.attribute,
+            a.member,
+            LEAST((1)::double precision, (((count(*) * (count(*) + 1)))::double precision * min(llmmon.chance_below(a.cases, (a.n)::double precision, b.cases, (b.n)::double precision, (0.8)::double precision)))) AS chance,
+            ((((count(*) * (count(*) + 1)))::double precision * min(llmmon.chance_below((0)::double precision, (a.n)::double precision, b.cases, (b.n)::double precision, (0.8)::double precision))) > (0.05)::double precision) AS is_too_small
+           FROM (compared a
+             JOIN compared b USING (deployment, day, scorer, attribute))
+          WHERE (a.is_compared AND b.is_compared AND (a.member <> b.member))
+          GROUP BY a.deployment, a.day, a.scorer, a.attribute, a.member
         )
  SELECT c.deployment,
     c.day,
@@ -780,13 +816,31 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
     c.rate,
     c.highest_rate,
     (c.rate / NULLIF(c.highest_rate, (0)::double precision)) AS ratio_to_highest,
-    (c.rate < ((0.8)::double precision * c.highest_rate)) AS is_below_four_fifths
-   FROM (compared c
+    (c.rate < ((0.8)::double precision * c.highest_rate)) AS is_below_four_fifths,
+    (wilson.centre - wilson.half) AS rate_low,
+    (wilson.centre + wilson.half) AS rate_high,
+    c.overall_rate,
+    (c.rate / NULLIF(c.overall_rate, (0)::double precision)) AS ratio_to_overall,
+        CASE
+            WHEN COALESCE(t.is_too_small, true) THEN 'too few'::text
+            WHEN (c.rate >= ((0.8)::double precision * c.highest_rate)) THEN 'not below'::text
+            WHEN (t.chance <= (0.05)::double precision) THEN 'below 0.8 beyond chance'::text
+            ELSE 'below 0.8, within chance'::text
+        END AS four_fifths,
+        CASE
+            WHEN ((NOT t.is_too_small) AND (c.rate < ((0.8)::double precision * c.highest_rate))) THEN t.chance
+            ELSE NULL::double precision
+        END AS chance
+   FROM (((compared c
      JOIN total USING (deployment, day, scorer))
+     LEFT JOIN tested t USING (deployment, day, scorer, attribute, member))
+     CROSS JOIN LATERAL ( SELECT ((c.rate + (normal.z2 / ((2 * c.n))::double precision)) / ((1)::double precision + (normal.z2 / (c.n)::double precision))) AS centre,
+            (sqrt((normal.z2 * ((GREATEST((c.rate * ((1)::double precision - c.rate)), (0)::double precision) / (c.n)::double precision) + (normal.z2 / ((4)::double precision * ((c.n)::double precision ^ (2)::double precision)))))) / ((1)::double precision + (normal.z2 / (c.n)::double precision))) AS half
+           FROM ( SELECT ((1.959963984540054)::double precision ^ (2)::double precision) AS z2) normal) wilson)
   ORDER BY c.deployment, c.day, c.scorer, c.attribute, c.member;
 
-COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged attribute, each group''s rate, its ratio to the highest group''s rate and whether that is below four fifths, with n and the share of requests; requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. A flag on few requests proves little. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
-sha256 c92ea2370332b92abb192441b7e6442e335c56166e0cd24813597348dbccad78';
+COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged or configured attribute, each group''s rate with Wilson''s 95% interval, its ratio to the highest rate (of a group of 10 or more, else of any) and to all groups together, and the four-fifths rule: whether it is below 0.8, and with what chance it would look so if it were not (score test, times the pairs that are compared: of the 30 largest groups of 10 or more). Requests count as independent; the metric impact_ratio tests exactly and allows for users. Requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
+sha256 2683a460b76fd650f12dfc8d494620e4d63d2948785b9259f74c58efd544b7a3';
 
 CREATE TABLE llmmon.certification (
     certification_id bigint NOT NULL,
@@ -2682,6 +2736,10 @@ GRANT ALL ON FUNCTION llmmon.bucket_of(value double precision) TO llmmon_analyst
 REVOKE ALL ON FUNCTION llmmon.bucket_value(bucket integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_writer;
 GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_analyst;
+
+REVOKE ALL ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) TO llmmon_analyst;
 
 REVOKE ALL ON FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) FROM PUBLIC;
 
