@@ -133,7 +133,7 @@ class OverGroups:
         Parameters
         ----------
         of : str
-            What the rows are, for the reason, such as "truly positive".
+            What the rows are, for the reason, such as "deserving".
         """
         told = " and ".join(map(repr, self.attributes))
         columns = rows[[f"group.{name}" for name in self.attributes]]
@@ -165,7 +165,8 @@ class OverGroups:
     def _chosen(self, named: pandas.DataFrame) -> tuple[pandas.DataFrame, dict[str, Any]]:
         """Return the rows of the groups that are compared, and the account of the others."""
         sizes = sorted(named[NAME].value_counts().items(), key=lambda item: (-int(item[1]), str(item[0])))
-        large = [name for name, size in sizes if size >= self.min_group_size][:_MOST_GROUPS]
+        alone = _of_one_user(named)
+        large = [name for name, size in sizes if size >= self.min_group_size and name not in alone][:_MOST_GROUPS]
         small = [(str(name), int(size)) for name, size in sizes if name not in large]
         n_small = sum(size for _, size in small)
         pooled = self.pool_small and len(small) > 1 and n_small >= self.min_group_size
@@ -174,11 +175,25 @@ class OverGroups:
             "n_excluded_groups": 0 if pooled else len(small),
             "n_excluded": 0 if pooled else n_small,
         }
+        if alone and not pooled:
+            left_out["groups_of_one_user"] = sum(name in alone for name, _ in small)
         is_large = named[NAME].isin(large)
         if not pooled:
             return named[is_large], left_out
         other = f"other ({len(small)} groups)"
         return named.assign(**{NAME: named[NAME].where(is_large, other)}), {**left_out, "pooled_groups": len(small)}
+
+
+def _of_one_user(named: pandas.DataFrame) -> set[str]:
+    """Return the groups all of whose requests come from one user: a group of one member, however often it asks.
+
+    Not where everything comes from one user: a service account that asks for everybody says nothing of members.
+    """
+    users = named["cluster"]
+    if users.nunique() < 2:
+        return set()
+    known = users.groupby(named[NAME]).agg(["nunique", "size", "count"])
+    return {str(name) for name, row in known.iterrows() if row["nunique"] == 1 and row["count"] == row["size"]}
 
 
 def _names(columns: pandas.DataFrame) -> list[str]:

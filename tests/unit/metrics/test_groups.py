@@ -219,6 +219,17 @@ def test_names_from_logs_are_bounded() -> None:
     assert max(map(len, ImpactRatio(scorer="refusal", group="race").compute(long, None).detail["groups"])) <= 80
 
 
+def test_a_group_of_one_user_has_one_member() -> None:
+    """Fifty requests of one person are no group; where a service account asks for all, requests count."""
+    users = [f"u{index}" for index in range(80)] + ["v"] * 40 + [f"w{index}" for index in range(36)]
+    found = ImpactRatio(scorer="refusal", group="race").compute(table(HIRED, cluster=users), None)
+    assert found.detail["groups_of_one_user"] == 1
+    assert found.detail["excluded_groups"] == {"black": 40}
+    assert found.value == pytest.approx(5 / 6)
+    account = ImpactRatio(scorer="refusal", group="race").compute(table(HIRED, cluster=["service"] * 156), None)
+    assert account.value == pytest.approx(0.5)
+
+
 def test_rows_of_one_user_count_for_less() -> None:
     """The same rates from ten users are less sure than from a hundred requests of their own."""
     random = np.random.default_rng(4)
