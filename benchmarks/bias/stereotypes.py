@@ -29,7 +29,7 @@ PUBLISHED = {  # data README: this part of BBQ, UnifiedQA-11B, s_amb and s_dis
         "Sexual_orientation": (0.7, -1.4),
     },
 }
-LIMIT = 30
+LIMIT = 10
 """Questions or pairs of each category that the demo model is asked."""
 
 
@@ -65,7 +65,7 @@ def _demo_model(data: Path) -> Grid:
                 neutral = "-" if figure.neutral is None else f"{figure.neutral:g}"
                 rate = f"{probed.n / probed.seconds:.1f}"
                 rows.append([probe, figure.figure, _told(figure), neutral, str(figure.estimate.n), rate])
-    title = f"the demo model (3.4 million weights, trained on answers to BBQ among others), {LIMIT} questions or pairs of each category"
+    title = f"the demo model (3.4 million weights, trained on answers to BBQ among others), {LIMIT} of each category"
     return Grid(title=title, columns=["probe", "figure", "value", "neutral", "n", "rows/s, one thread"], rows=rows)
 
 

@@ -131,7 +131,8 @@ def load(model: str, revision: str | None, device: str, dtype: str, *, may_be_ma
         at = f", revision = {revision!r}" if revision else ""
         raise ModelNotFoundError(
             f"model = {model!r}{at}: cannot be loaded: {first_line}; "
-            "expected a causal language model with tokenizer and safetensors weights; it is not replaced by another"
+            f"expected a causal {'or masked ' if may_be_masked else ''}language model with tokenizer and safetensors "
+            "weights; it is not replaced by another"
         ) from error
     loaded.to(place).eval()
     generation = None if is_masked else loaded.generation_config.eos_token_id
