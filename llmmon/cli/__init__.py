@@ -26,6 +26,7 @@ from llmmon.cli import (
     sources,
     stack,
     stages,
+    stereotypes,
     subject,
 )
 from llmmon.errors import LlmmonError
@@ -74,6 +75,7 @@ for _verb in (
         reproduce.reproduce,
         certify.certify,
         evaluation.evaluate,
+        stereotypes.stereotypes,
         inspection.coverage,
         inspection.query,
         inspection.plugins,

@@ -6,6 +6,7 @@ from llmmon.config.records import (
     Config,
     DeploymentConfig,
     GateConfig,
+    GroupConfig,
     Judgement,
     LaneConfig,
     MonitorConfig,
@@ -17,6 +18,7 @@ from llmmon.config.records import (
     SentinelConfig,
     SloConfig,
     SourceConfig,
+    StereotypesConfig,
 )
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Config",
     "DeploymentConfig",
     "GateConfig",
+    "GroupConfig",
     "Judgement",
     "LaneConfig",
     "MonitorConfig",
@@ -35,6 +38,7 @@ __all__ = [
     "SentinelConfig",
     "SloConfig",
     "SourceConfig",
+    "StereotypesConfig",
     "load_anchorer_config",
     "load_config",
 ]
