@@ -16,6 +16,8 @@ class Scorable:
     ----------
     siblings : tuple of str
         Other replays of the same input on the same lane, for self-consistency.
+    sibling_logprobs : tuple of (float or None)
+        Mean log-probability of each of `siblings`, in their order; empty where no lane told any.
     mean_logprob : float or None
         Of `text` under the model that wrote it or, for a logged response, under the replay model.
     """
@@ -29,6 +31,7 @@ class Scorable:
     text: str | None
     reference_answer: str | None = None
     siblings: tuple[str, ...] = ()
+    sibling_logprobs: tuple[float | None, ...] = ()
     mean_logprob: float | None = None
 
     @property

@@ -55,7 +55,8 @@ def evaluate(scorer: Scorer, labels: Path, *, threshold: float | None = None) ->
     Parameters
     ----------
     labels : Path
-        JSON lines, plain or gzip: ``{"id", "prompt", "context": [..], "response", "label": 0|1}``.
+        JSON lines, plain or gzip: ``{"id", "prompt", "context": [..], "response", "label": 0|1}``; for scorers over
+        replays also ``siblings``, the other replays' texts, ``mean_logprob`` and ``sibling_logprobs``.
     threshold : float or None
         Risk from which a response counts as found; the scorer's own ``threshold`` when it ships one, else 0.5.
 
@@ -70,7 +71,7 @@ def evaluate(scorer: Scorer, labels: Path, *, threshold: float | None = None) ->
     truth: list[int] = []
     n = 0
     started = time.perf_counter()
-    for label, response in labelled_rows(labels, _labelled, expected="prompt, response and label (0 or 1)"):
+    for label, response in labelled_rows(labels, labelled_answer, expected="prompt, response and label (0 or 1)"):
         n += 1
         score = scorer.score(response)
         if score.value is not None:
@@ -107,7 +108,7 @@ def _compare(
         "precision": thresholded(metrics.precision_score, zero_division=0),
         "recall": thresholded(metrics.recall_score, zero_division=0),
         "balanced_accuracy": thresholded(metrics.balanced_accuracy_score),
-        "ece": _expected_calibration_error,
+        "ece": expected_calibration_error,
     }
     if len(set(truth.tolist())) < 2:
         return dict.fromkeys(measures), {}
@@ -125,7 +126,8 @@ def _compare(
     return figures, intervals
 
 
-def _expected_calibration_error(truth: NDArray[Any], risks: NDArray[Any], bins: int = 10) -> float:
+def expected_calibration_error(truth: NDArray[Any], risks: NDArray[Any], bins: int = 10) -> float:
+    """Return how far the share of label 1 lies from the mean risk, over `bins` bins of equal width."""
     import numpy as np
 
     which = np.minimum((np.clip(risks, 0, 1) * bins).astype(int), bins - 1)
@@ -171,7 +173,8 @@ def to_judge(number: int, text: str, **context: Any) -> Scorable:
     return Scorable(request_key=number, lane=LOGGED, variant="as_logged", repeat=0, text=text, **given)
 
 
-def _labelled(row: Mapping[str, Any], number: int) -> tuple[int, Scorable]:
+def labelled_answer(row: Mapping[str, Any], number: int) -> tuple[int, Scorable]:
+    """Return the label of a row and its answer as scorers see it, for `labelled_rows`."""
     label = row["label"]
     if label not in (0, 1):
         raise ValueError(f"label is {label!r}, expected 0 or 1")
@@ -181,4 +184,7 @@ def _labelled(row: Mapping[str, Any], number: int) -> tuple[int, Scorable]:
         messages=(Message(role="user", content=row["prompt"]),),
         documents=tuple(Document(content=text) for text in row.get("context") or ()),
         reference_answer=row.get("reference_answer"),
+        siblings=tuple(row.get("siblings") or ()),
+        sibling_logprobs=tuple(row.get("sibling_logprobs") or ()),
+        mean_logprob=row.get("mean_logprob"),
     )

@@ -75,6 +75,8 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("scorers", "correctness"): {"how": "by magic"},
     ("scorers", "groundedness"): {"threshold": 0.0},
     ("scorers", "self_consistency"): {"min_siblings": 0},
+    ("scorers", "semantic_entropy"): {"min_similarity": 0.0},
+    ("scorers", "hallucination_risk"): {"coefficients": {"luck": 1.0}},
     ("scorers", "pii"): {"types": ["SHOE_SIZE"]},
     ("metrics", "cost"): {"statistic": "mode"},
     ("metrics", "latency_quantile"): {"quantile": 1.5},
