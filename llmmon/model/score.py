@@ -51,13 +51,21 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
-    """One scorer's judgement of one response: a value, or a reason why there is none."""
+    """One scorer's judgement of one response: a value, or a reason why there is none.
+
+    Parameters
+    ----------
+    is_failed : bool
+        Whether there is no value because the scorer could not do its work, as when an endpoint did not answer: the
+        request then counts as failed.
+    """
 
     value: float | None = None
     label: str | None = None
     reason: str | None = None
     spans: tuple[Span, ...] = ()
     evidence: Json = field(default_factory=dict)
+    is_failed: bool = False
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.reason is None):
