@@ -35,7 +35,9 @@ class JudgeEndpoint:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 with lock:
-                    outer.requests.append({**body, "headers": {name.lower(): value for name, value in self.headers.items()}})
+                    outer.requests.append(
+                        {**body, "headers": {name.lower(): value for name, value in self.headers.items()}}
+                    )
                     status, headers, answer = model(body)
                 raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):

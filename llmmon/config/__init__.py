@@ -5,6 +5,7 @@ from llmmon.config.reading import load_anchorer_config, load_config
 from llmmon.config.records import (
     Config,
     DeploymentConfig,
+    FactsConfig,
     GateConfig,
     Judgement,
     LaneConfig,
@@ -23,6 +24,7 @@ __all__ = [
     "AnchorerConfig",
     "Config",
     "DeploymentConfig",
+    "FactsConfig",
     "GateConfig",
     "Judgement",
     "LaneConfig",
