@@ -17,6 +17,7 @@ from llmmon.cli import (
     certify,
     evaluation,
     explain,
+    facts,
     fit_risk,
     inspection,
     probe,
@@ -68,7 +69,7 @@ for _verb in (
     *stages.VERBS,
     roll_up.roll_up,
     probe.probe,
-    *(batch.batch, quarantine.quarantine, subject.subject),
+    *(batch.batch, quarantine.quarantine, subject.subject, facts.facts),
     *(
         certify.certify,
         explain.explain,

@@ -101,8 +101,10 @@ def index_facts(database: Database, config: Config, facts: str) -> IndexedFacts:
 
 
 def cut_passages(document: FactDocument, settings: FactsConfig) -> Iterator[Passage]:
-    """Yield stretches of whole sentences of about ``passage_words`` words; each begins with the last sentence of the
-    one before, so that what two neighbours say together stands in one. A longer sentence is a passage of its own.
+    """Yield stretches of whole sentences of about ``passage_words`` words.
+
+    Each begins with the last sentence of the one before, so that what two neighbours say together stands in one. A
+    longer sentence is a passage of its own.
     """
     found = [
         (match.start(), match.end(), sum(1 for _ in words(match.group()))) for match in sentences(document.content)

@@ -110,7 +110,7 @@ def messages_for(rubric: Rubric, response: Scorable, canary: str) -> list[dict[s
     enclosed = "\n\n".join(f"<<{mark} {name}\n{without_template_tokens(text)}\n{mark}>>" for name, text in parts)
     return [
         {"role": "system", "content": _instructions(rubric, mark, canary)},
-        {"role": "user", "content": f"{enclosed}\n\nGive your verdict on the answer as one JSON object."},
+        {"role": "user", "content": f"{_sendable(enclosed)}\n\nGive your verdict on the answer as one JSON object."},
     ]
 
 
@@ -131,6 +131,10 @@ cannot_tell: the material does not allow a verdict.
 Reply with one JSON object and nothing else:
 {{"canary": "{canary}", "why": "<one sentence>", "quote": "<words of the answer that fail, copied exactly, or empty>",
 "verdict": "yes" | "partly" | "no" | "cannot_tell"}}"""
+
+
+def _sendable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text that HTTP can carry
 
 
 def without_template_tokens(text: str) -> str:

@@ -94,6 +94,7 @@ class LlmJudge:
     direction: ClassVar[Direction] = "higher_is_better"
     value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     version: ClassVar[int] = 1
+    costs: ClassVar[bool] = True
 
     base_url: str
     model: str

@@ -59,6 +59,21 @@ def contradict(first: str, second: str) -> bool:
     return len(_NEGATION.findall(first)) % 2 != len(_NEGATION.findall(second)) % 2
 
 
+def differ_by_name(first: str, second: str) -> bool:
+    """Return whether each text has a capitalised word, not its first one, that the other lacks.
+
+    Examples
+    --------
+    >>> differ_by_name("They come from China.", "They come from Japan."), differ_by_name("It is big.", "It is Paris.")
+    (True, False)
+    """
+    one, other = (
+        {match.group().lower() for match in words(text) if match.start() and match.group()[0].isupper()}
+        for text in (first, second)
+    )
+    return bool(one - {m.group().lower() for m in words(second)} and other - {m.group().lower() for m in words(first)})
+
+
 def group_by_meaning(texts: Sequence[str], prompt: str, same_wording: Same) -> list[int]:
     """Return the cluster of each text; two texts are in one when they answer `prompt` alike.
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from llmmon.model import Direction, Scorable, Score
 from llmmon.scorers.base import scorers
-from llmmon.scorers.meaning import Same, contradict, group_by_meaning
+from llmmon.scorers.meaning import Same, contradict, differ_by_name, group_by_meaning
 from llmmon.scorers.text import NO_TEXT
 
 Correction = Literal["chao_shen", "none"]
@@ -23,8 +23,8 @@ class SemanticEntropy:
     """Take the entropy over what the replays of one input mean: 0 when all say the same, more the less they agree.
 
     Replays are put into clusters of equal meaning. Where the prompt asks for a form (``[Yes]``, ``boxed{}``, an
-    option) the answer in that form decides. Elsewhere two replays mean the same when neither numbers nor a negation
-    tell them apart and their vectors are close, or, with `model`, when each entails the other. It needs replays drawn
+    option) the answer in that form decides. Elsewhere two replays mean the same when no number, name or negation
+    tells them apart and their vectors are close, or, with `model`, when each entails the other. It needs replays drawn
     at a temperature above 0: the variant ``repeat``. Prefer it to ``self_consistency`` where right answers can be
     worded in many ways; neither sees a model that is wrong the same way every time.
 
@@ -159,7 +159,7 @@ def _same_by_vector(scorer: SemanticEntropy, texts: tuple[str, ...]) -> Same:
     vectors: dict[str, Any] = {}
 
     def same(first: str, second: str) -> bool:
-        if contradict(first, second):
+        if contradict(first, second) or differ_by_name(first, second):
             return False
         if not vectors:  # texts whose answers decide are never encoded
             from llmmon.encoder import static_encoder
