@@ -101,7 +101,7 @@ class FactsConfig(Record):
     language: str = Field("english", pattern=r"^[a-z_]+$")
     passage_words: int = Field(120, ge=20, le=1000)
     top_k: int = Field(5, ge=1, le=50)
-    min_similarity: float = Field(0.3, ge=0, le=1)
+    min_similarity: float = Field(0.4, ge=0, le=1)
 
     @model_validator(mode="after")
     def _check_place(self) -> Self:
