@@ -1384,6 +1384,60 @@ CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad + held; whether the bad and the held ones are all kept, whether the batch begins where the one before ended, what its gate said, who decided on it if it was held and why, and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
 sha256 bc34f440e850ed0e64502ff611f9d8e9706d380871e99b1e07436a7834294a3b';
 
+CREATE TABLE llmmon.judge_usage (
+    judge_usage_id bigint NOT NULL,
+    deployment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    scorer text NOT NULL,
+    provenance_id bigint NOT NULL,
+    n_judged integer NOT NULL,
+    n_failed integer NOT NULL,
+    n_calls integer NOT NULL,
+    n_failed_calls integer NOT NULL,
+    n_input_tokens bigint NOT NULL,
+    n_output_tokens bigint NOT NULL,
+    cost_usd double precision NOT NULL,
+    n_without_cost integer NOT NULL,
+    spent_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT judge_usage_check CHECK (((n_failed >= 0) AND (n_failed <= n_judged))),
+    CONSTRAINT judge_usage_check1 CHECK (((n_failed_calls >= 0) AND (n_failed_calls <= n_calls))),
+    CONSTRAINT judge_usage_check2 CHECK (((n_without_cost >= 0) AND (n_without_cost <= n_judged))),
+    CONSTRAINT judge_usage_n_calls_check CHECK ((n_calls >= 0)),
+    CONSTRAINT judge_usage_n_judged_check CHECK ((n_judged > 0))
+);
+
+COMMENT ON TABLE llmmon.judge_usage IS 'What a page of verdicts cost, one row each time it was asked for: a window that is judged again costs again.';
+
+COMMENT ON COLUMN llmmon.judge_usage.n_judged IS 'Responses that something was sent for.';
+
+COMMENT ON COLUMN llmmon.judge_usage.n_failed IS 'Of them, those without a verdict.';
+
+COMMENT ON COLUMN llmmon.judge_usage.n_without_cost IS 'Of them, those whose tokens or price are not known; cost_usd leaves them out.';
+
+CREATE VIEW compliance.judge_costs WITH (security_invoker='true') AS
+ SELECT usage.deployment,
+    usage.scorer,
+    (provenance.parameters ->> 'model'::text) AS model,
+    ((usage.spent_at AT TIME ZONE 'UTC'::text))::date AS day,
+    sum(usage.n_judged) AS n_judged,
+    sum(usage.n_failed) AS n_failed,
+    sum(usage.n_calls) AS n_calls,
+    sum(usage.n_failed_calls) AS n_failed_calls,
+    sum(usage.n_input_tokens) AS n_input_tokens,
+    sum(usage.n_output_tokens) AS n_output_tokens,
+        CASE
+            WHEN (sum(usage.n_judged) > sum(usage.n_without_cost)) THEN sum(usage.cost_usd)
+            ELSE NULL::double precision
+        END AS cost_usd,
+    sum(usage.n_without_cost) AS n_without_cost
+   FROM (llmmon.judge_usage usage
+     JOIN llmmon.provenance USING (provenance_id))
+  GROUP BY usage.deployment, usage.scorer, (provenance.parameters ->> 'model'::text), (((usage.spent_at AT TIME ZONE 'UTC'::text))::date)
+  ORDER BY usage.deployment, usage.scorer, (provenance.parameters ->> 'model'::text), (((usage.spent_at AT TIME ZONE 'UTC'::text))::date);
+
+COMMENT ON VIEW compliance.judge_costs IS 'Judge costs: per deployment, scorer and day (UTC, when it was paid) how many answers a language model was asked about, how many gave no verdict, how many calls and tokens that took and what they cost in US dollars; a window that was judged again costs again. Duties: AI Act Art. 17(1) (resources of the quality management system); ISO/IEC 42001 A.4 (resources for AI systems), A.10.3 (suppliers).
+sha256 36d0af5c81363fa83b0fda3414e62c73a16672942faff82b35d117cf625a9914';
+
 CREATE TABLE llmmon.latency_day (
     deployment text NOT NULL,
     segment text NOT NULL,
@@ -2139,8 +2193,53 @@ COMMENT ON TABLE llmmon.detection IS 'How far a deployment is judged, which chan
 
 COMMENT ON COLUMN llmmon.detection.rules IS 'Window length, alpha, and per monitor the digest of its detector, parameters, smallest effect and code version.';
 
+CREATE TABLE llmmon.fact_passage (
+    fact_passage_id bigint NOT NULL,
+    facts text NOT NULL,
+    document text NOT NULL,
+    start_offset integer NOT NULL,
+    end_offset integer NOT NULL,
+    content text NOT NULL,
+    lexemes tsvector NOT NULL,
+    embedding bytea NOT NULL,
+    digest bytea NOT NULL,
+    indexed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT fact_passage_check CHECK ((end_offset > start_offset)),
+    CONSTRAINT fact_passage_start_offset_check CHECK ((start_offset >= 0))
+);
+
+COMMENT ON TABLE llmmon.fact_passage IS 'Passages of a team''s reference texts, by llmmon facts index; no text of a user or a model.';
+
+COMMENT ON COLUMN llmmon.fact_passage.facts IS 'Name in the configuration, [facts.NAME].';
+
+COMMENT ON COLUMN llmmon.fact_passage.document IS 'Path below the folder, with the line''s id for JSON lines; or the id column.';
+
+COMMENT ON COLUMN llmmon.fact_passage.start_offset IS 'Characters of the document before the passage.';
+
+COMMENT ON COLUMN llmmon.fact_passage.embedding IS 'Unit vector of the static encoder, 32-bit floats, little-endian.';
+
+COMMENT ON COLUMN llmmon.fact_passage.digest IS 'SHA-256 of the whole document and of how it was cut and encoded: the same is not indexed twice.';
+
+ALTER TABLE llmmon.fact_passage ALTER COLUMN fact_passage_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.fact_passage_fact_passage_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 ALTER TABLE llmmon.ingest_batch ALTER COLUMN batch_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.ingest_batch_batch_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.judge_usage ALTER COLUMN judge_usage_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.judge_usage_judge_usage_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -2433,11 +2532,20 @@ ALTER TABLE ONLY llmmon.detection
 ALTER TABLE ONLY llmmon.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (deployment, monitor, segment, window_start);
 
+ALTER TABLE ONLY llmmon.fact_passage
+    ADD CONSTRAINT fact_passage_facts_document_start_offset_key UNIQUE (facts, document, start_offset);
+
+ALTER TABLE ONLY llmmon.fact_passage
+    ADD CONSTRAINT fact_passage_pkey PRIMARY KEY (fact_passage_id);
+
 ALTER TABLE ONLY llmmon.held_row
     ADD CONSTRAINT held_row_pkey PRIMARY KEY (batch_id, place);
 
 ALTER TABLE ONLY llmmon.ingest_batch
     ADD CONSTRAINT ingest_batch_pkey PRIMARY KEY (batch_id);
+
+ALTER TABLE ONLY llmmon.judge_usage
+    ADD CONSTRAINT judge_usage_pkey PRIMARY KEY (judge_usage_id);
 
 ALTER TABLE ONLY llmmon.latency_day
     ADD CONSTRAINT latency_day_pkey PRIMARY KEY (deployment, field, segment, day);
@@ -2545,6 +2653,8 @@ CREATE INDEX evidence_by_window ON llmmon.evidence USING btree (deployment, wind
 
 CREATE INDEX explanation_by_alert ON llmmon.alert_explanation USING btree (alert_id, explanation_id);
 
+CREATE INDEX fact_passage_by_words ON llmmon.fact_passage USING gin (lexemes);
+
 CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
 
 CREATE INDEX measurement_by_change ON llmmon.measurement USING btree (deployment, change_id);
@@ -2646,6 +2756,9 @@ ALTER TABLE ONLY llmmon.evidence
 
 ALTER TABLE ONLY llmmon.held_row
     ADD CONSTRAINT held_row_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES llmmon.ingest_batch(batch_id);
+
+ALTER TABLE ONLY llmmon.judge_usage
+    ADD CONSTRAINT judge_usage_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT measurement_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
@@ -3064,6 +3177,12 @@ GRANT UPDATE(user_ref) ON TABLE llmmon.quarantine TO llmmon_writer;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;
 
+GRANT SELECT,INSERT ON TABLE llmmon.judge_usage TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.judge_usage TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.judge_costs TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.judge_costs TO llmmon_writer;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.latency_day TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.latency_day TO llmmon_analyst;
 
@@ -3179,6 +3298,23 @@ GRANT SELECT ON TABLE llmmon.deployment_settings TO llmmon_analyst;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.detection TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.detection TO llmmon_analyst;
+
+GRANT SELECT,INSERT,DELETE ON TABLE llmmon.fact_passage TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.fact_passage TO llmmon_auditor;
+
+GRANT SELECT(fact_passage_id) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(facts) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(document) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(start_offset) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(end_offset) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(digest) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(indexed_at) ON TABLE llmmon.fact_passage TO llmmon_analyst;
 
 GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
 

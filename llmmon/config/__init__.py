@@ -5,6 +5,7 @@ from llmmon.config.reading import load_anchorer_config, load_config
 from llmmon.config.records import (
     Config,
     DeploymentConfig,
+    FactsConfig,
     GateConfig,
     GroupConfig,
     Judgement,
@@ -25,6 +26,7 @@ __all__ = [
     "AnchorerConfig",
     "Config",
     "DeploymentConfig",
+    "FactsConfig",
     "GateConfig",
     "GroupConfig",
     "Judgement",

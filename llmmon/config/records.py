@@ -92,10 +92,32 @@ class SampleConfig(Record):
     strata: tuple[str, ...] = ("route", "status")
 
 
+class FactsConfig(Record):
+    """A team's own reference texts: files of a folder, or rows of a query on a Postgres of its own."""
+
+    path: str | None = None
+    url_env: str | None = None
+    query: str | None = None
+    language: str = Field("english", pattern=r"^[a-z_]+$")
+    passage_words: int = Field(120, ge=20, le=1000)
+    top_k: int = Field(5, ge=1, le=50)
+    min_similarity: float = Field(0.4, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _check_place(self) -> Self:
+        if (self.path is None) == (self.query is None) or (self.query is None) != (self.url_env is None):
+            raise ValueError("expected either path, or query and url_env")
+        return self
+
+
 class ScorerConfig(Record):
-    """A scorer and the responses it judges: every logged one, or those of sampled requests; and replay lanes."""
+    """A scorer and the responses it judges: every logged one, or those of sampled requests; and replay lanes.
+
+    With `facts` it judges them against passages of those texts instead of the documents in the log.
+    """
 
     judge: PluginConfig
+    facts: Name | None = None
     scope: Literal["all", "sample"] = "all"
     lanes: tuple[str, ...] = ("logged",)
 
@@ -237,6 +259,7 @@ class Config(Record):
     backends: Mapping[Name, PluginConfig] = {}
     deployments: Mapping[Name, DeploymentConfig]
     channels: Mapping[Name, PluginConfig] = {}
+    facts: Mapping[Name, FactsConfig] = {}
     retention: RetentionConfig = RetentionConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     digest: str = ""
@@ -261,6 +284,8 @@ class Config(Record):
             for lane_name, lane in deployment.lanes.items():
                 must_exist(f"{here}.lanes.{lane_name}.backend", lane.backend, self.backends)
             for scorer_name, scorer in deployment.scorers.items():
+                if scorer.facts is not None:
+                    must_exist(f"{here}.scorers.{scorer_name}.facts", scorer.facts, self.facts)
                 for lane_name in scorer.lanes:
                     must_exist(f"{here}.scorers.{scorer_name}.lanes", lane_name, {"logged", *deployment.lanes})
             for monitor_name, monitor in deployment.monitors.items():

@@ -114,7 +114,12 @@ def score() -> Counts:
     """Judge the responses of the window."""
     from llmmon.pipeline.score_responses import score_responses
 
-    return _each(score_responses)
+    def step(database: Database, config: Config, deployment: str, window: Window) -> Any:
+        return score_responses(
+            database, config, deployment, window, resolve=lambda name: resolve_connection(name).password
+        )
+
+    return _each(step)
 
 
 def measure() -> Counts:
