@@ -27,6 +27,7 @@ from llmmon.cli import (
     stack,
     stages,
     subject,
+    train,
 )
 from llmmon.errors import LlmmonError
 
@@ -74,6 +75,7 @@ for _verb in (
         reproduce.reproduce,
         certify.certify,
         evaluation.evaluate,
+        train.train,
         inspection.coverage,
         inspection.query,
         inspection.plugins,

@@ -74,6 +74,7 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("variants", "typo"): {"rate": 2.0},
     ("scorers", "correctness"): {"how": "by magic"},
     ("scorers", "groundedness"): {"threshold": 0.0},
+    ("scorers", "lexical_support"): {"threshold": 0.0},
     ("scorers", "self_consistency"): {"min_siblings": 0},
     ("scorers", "pii"): {"types": ["SHOE_SIZE"]},
     ("metrics", "cost"): {"statistic": "mode"},
