@@ -70,7 +70,7 @@ class Groundedness:
                 object.__setattr__(self, "threshold", settings_of(self._folder).threshold)
             except ModelNotFoundError as error:
                 raise ValueError(f"model: {error}") from error
-        if not 0 < self._cut < 1:
+        if not 0 < self.risk_threshold < 1:
             raise ValueError(f"threshold: expected a number between 0 and 1, got {self.threshold}")
 
     @property
@@ -78,7 +78,8 @@ class Groundedness:
         return Path(self.model) if self.model else SHIPPED
 
     @property
-    def _cut(self) -> float:
+    def risk_threshold(self) -> float:
+        """Probability of an unsupported answer from which it counts as found."""
         assert self.threshold is not None  # set in __post_init__
         return self.threshold
 
@@ -134,7 +135,7 @@ class Groundedness:
             whole = max(whole, odds)
         risk = float(model.settings.answer(whole))
         sentences = _sentences(answer, log_odds, evidence, context, response, model)
-        unsupported = risk >= self._cut
+        unsupported = risk >= self.risk_threshold
         spans = unsupported_spans(answer, model.settings.word(log_odds), model.settings.word_threshold) if unsupported else ()
         return Score(
             value=1 - risk,

@@ -110,7 +110,7 @@ def fit(examples: Sequence[Example], *, seed: int, say: Callable[[str], None]) -
         total = 0.0
         for batch in random.permutation(n_batches):
             chosen = [examples[index] for index in order[batch * BATCH : (batch + 1) * BATCH]]
-            *inputs, marked, unsupported = _tensors(chosen)
+            *inputs, marked, unsupported = tensors(chosen)
             words, whole = network(*inputs)
             real = inputs[-1]
             of_words = (cross_entropy(words, marked, reduction="none") * real).sum() / real.sum()
@@ -135,7 +135,8 @@ def judge(member: Mapping[str, Array], example: Example) -> tuple[Array, float]:
     return forward(member, example.values, example.own, example.other)
 
 
-def _tensors(examples: Sequence[Example]) -> list[torch.Tensor]:
+def tensors(examples: Sequence[Example]) -> list[torch.Tensor]:
+    """Return values, own, other, which words are real, which are marked, and which answers are unsupported."""
     import torch
 
     longest = max(len(example.marked) for example in examples)

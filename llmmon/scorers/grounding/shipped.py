@@ -92,6 +92,10 @@ def load(folder: Path = SHIPPED) -> GroundednessModel:
     settings = settings_of(folder)
     path = folder / "model.safetensors"
     tensors = _tensors(path)
+    if settings.encoder != static_encoder().version:
+        raise ModelNotFoundError(
+            f"{folder}: made with encoder {settings.encoder}, this llmmon has {static_encoder().version}; train anew"
+        )
     try:
         members = [
             {name.split("/", 1)[1]: tensor.astype(np.float32) for name, tensor in tensors.items() if name.startswith(f"{index}/")}
@@ -120,10 +124,6 @@ def settings_of(folder: Path) -> Settings:
             f"{path}: no groundedness model there: {type(error).__name__}: {error}; "
             "expected a folder that llmmon train groundedness wrote"
         ) from error
-    if settings.encoder != static_encoder().version:
-        raise ModelNotFoundError(
-            f"{path}: made with encoder {settings.encoder}, this llmmon has {static_encoder().version}; train anew"
-        )
     return settings
 
 
