@@ -72,15 +72,17 @@ def _ragtruth(rows: Sequence[Answer], found: dict[str, Figures]) -> Grid:
         ]
         for name, figures in found.items()
     ]
-    table.append(["always unsupported", "0.500", f"{prevalence:.3f}", f"{prevalence:.3f}", "1.000", f"{always:.3f}", "-", "-"])
+    table.append(
+        ["always unsupported", "0.500", f"{prevalence:.3f}", f"{prevalence:.3f}", "1.000", f"{always:.3f}", "-", "-"]
+    )
     table += [
         [name, "-", "-", *("-" if value is None else f"{value:.3f}" for value in values), "-", "-"]
         for name, *values in _PUBLISHED
     ]
     return Grid(
-        title=f"RAGTruth question answering, {len(rows)} answers to test sources, {prevalence:.1%} unsupported; published "
-        "figures are of the whole test set of 900. [1] Niu et al. 2024 [2] Belyi et al. 2024 [3] Kovács and Recski 2025 "
-        "[4] Song et al. 2024",
+        title=f"RAGTruth question answering, {len(rows)} answers to test sources, {prevalence:.1%} unsupported; "
+        "published figures are of the whole test set of 900. [1] Niu et al. 2024 [2] Belyi et al. 2024 "
+        "[3] Kovács and Recski 2025 [4] Song et al. 2024",
         columns=("detector", "AUROC", "average precision", "precision", "recall", "F1", "span F1", "ECE"),
         rows=table,
     )
@@ -131,7 +133,7 @@ def _speed(rows: Sequence[Answer], *, rounds: int) -> Grid:
             best = min(best, time.perf_counter() - started)
         table.append([name, f"{len(responses) / best:,.0f}"])
     return Grid(
-        title=f"answers judged per second ({os.cpu_count()} CPUs, best of {rounds}; weights {scorer.size_bytes:,} bytes)",
+        title=f"answers judged per second ({os.cpu_count()} CPUs, best of {rounds}; {scorer.size_bytes:,} bytes)",
         columns=("way", "answers/s"),
         rows=table,
     )

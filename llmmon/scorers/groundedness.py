@@ -117,7 +117,9 @@ class Groundedness:
             scores.append(self._judge(response, context, questions[response.prompt], model, room))
         return scores
 
-    def _judge(self, response: Scorable, context: Context, question: Words, model: GroundednessModel, room: Room) -> Score:
+    def _judge(
+        self, response: Scorable, context: Context, question: Words, model: GroundednessModel, room: Room
+    ) -> Score:
         assert response.text is not None
         answer = read(response.text)
         if not len(answer):
@@ -136,7 +138,11 @@ class Groundedness:
         risk = float(model.settings.answer(whole))
         sentences = _sentences(answer, log_odds, evidence, context, response, model)
         unsupported = risk >= self.risk_threshold
-        spans = unsupported_spans(answer, model.settings.word(log_odds), model.settings.word_threshold) if unsupported else ()
+        spans = (
+            unsupported_spans(answer, model.settings.word(log_odds), model.settings.word_threshold)
+            if unsupported
+            else ()
+        )
         return Score(
             value=1 - risk,
             label="unsupported" if unsupported else "supported",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,10 +162,7 @@ def _save(out: Path, members: Sequence[dict[str, Array]], mean: Array, scale: Ar
     from safetensors.numpy import save_file
 
     out.mkdir(parents=True, exist_ok=True)
-    tensors: dict[str, Any] = {
-        f"{index}/{name}": tensor for index, member in enumerate(members) for name, tensor in member.items()
-    }
-    tensors |= {"mean": mean, "scale": scale, "n_members": np.array([len(members)], dtype=np.int64)}
-    save_file(tensors, out / "model.safetensors")
+    tensors = {name: np.stack([member[name] for member in members]) for name in members[0]}
+    save_file({**tensors, "mean": mean, "scale": scale}, out / "model.safetensors")
     told = {"format": FORMAT, "features": list(FEATURES), **asdict(settings)}
     (out / "config.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

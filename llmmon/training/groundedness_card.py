@@ -15,6 +15,15 @@ def write_card(folder: Path, trained: Trained) -> None:
     """Write ``README.md`` beside the weights in `folder`, whose SHA-256 it states."""
     import torch
 
+    architecture = (
+        "five members of three dilated convolutions over an answer's words; inputs: overlap of each word and its "
+        "surroundings with the context, the form of the answer, leading parts of static vectors"
+    )
+    altered = (
+        f"{trained.n_altered:,} copies altered by rule (a number or name swapped, a statement turned, short answers)"
+    )
+    rule = "best F1 in cross-validation by source, at a share of 0.29 unsupported answers"
+    settings = trained.settings
     content = (folder / "model.safetensors").read_bytes()
     folder.joinpath("README.md").write_text(
         f"""---
@@ -29,12 +38,12 @@ it. Read by llmmon's scorer `groundedness`, on CPU, with numpy.
 
 | | |
 |---|---|
-| Architecture | five members of 3 dilated convolutions over an answer's words; inputs: overlap of each word and its surroundings with the context, the form of the answer, leading parts of static vectors |
-| Static vectors | llmmon's encoder `{trained.settings.encoder}`, not in this folder |
-| Training data | RAGTruth, question answering, training sources: {trained.n_training:,} answers of four open models of 2023 with spans marked by people; {trained.n_altered:,} copies altered by rule (a number or name swapped, a statement turned, short answers) |
+| Architecture | {architecture} |
+| Static vectors | llmmon's encoder `{settings.encoder}`, not in this folder |
+| Training data | RAGTruth, questions, training sources: {trained.n_training:,} answers of four open models of 2023; {altered} |
 | Never trained on | the {trained.n_test} answers to the test sources |
 | Training command | `llmmon train groundedness --data DIR --out DIR` |
-| Thresholds | answer {trained.settings.threshold:.2f}, word {trained.settings.word_threshold:.2f}: best F1 in cross-validation by source, at a share of 0.29 unsupported answers |
+| Thresholds | answer {settings.threshold:.2f}, word {settings.word_threshold:.2f}: {rule} |
 | Weights | `model.safetensors`, {len(content):,} bytes, SHA-256 `{hashlib.sha256(content).hexdigest()}` |
 | Made with | torch {torch.__version__}, one thread |
 
@@ -60,8 +69,8 @@ research. No row of it is in this folder, only weights. The weights are released
   turned statement or a wrong sum seldom.
 - Some of what it knows is style: closing advice, lists that go on after the passages end. Models differ in it and in
   how often they make things up, so the overall AUROC is above that among the answers of one model.
-- Probabilities assume that 29% of answers are unsupported, as in the published corpus. Rates of other traffic need labels
-  of that traffic: `llmmon review`.
+- Probabilities assume that 29% of answers are unsupported, as in the published corpus. Rates of other traffic need
+  labels of that traffic: `llmmon review`.
 """,
         encoding="utf-8",
     )

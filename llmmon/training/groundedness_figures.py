@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from llmmon.model import LOGGED, Message, Scorable, Score
 from llmmon.scorers.base import Scorer
+from llmmon.scorers.groundedness import Groundedness
 from llmmon.scorers.grounding.shipped import Settings
 from llmmon.scorers.grounding.spans import unsupported_spans
 from llmmon.scorers.grounding.words import Words
-from llmmon.scorers.groundedness import Groundedness
 from llmmon.training.ragtruth import Answer
 
 Spans = Sequence[tuple[int, int]]

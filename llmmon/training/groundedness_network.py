@@ -132,7 +132,9 @@ def weights(network: Any) -> dict[str, Array]:
 
 def judge(member: Mapping[str, Array], example: Example) -> tuple[Array, float]:
     """Return the log-odds of the words and of the whole of `example`, as the scorer computes them."""
-    return forward(member, example.values, example.own, example.other)
+    alone = {name: tensor[None] for name, tensor in member.items()}
+    words, whole = forward(alone, example.values, example.own, example.other)
+    return words[0], float(whole[0])
 
 
 def tensors(examples: Sequence[Example]) -> list[torch.Tensor]:

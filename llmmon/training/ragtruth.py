@@ -82,11 +82,11 @@ def answers(data: Path) -> list[Answer]:
 
 
 def passages(text: str) -> tuple[Document, ...]:
-    """Return the passages that RAGTruth joins to one text.
+    r"""Return the passages that RAGTruth joins to one text.
 
     Examples
     --------
-    >>> [document.content for document in passages("passage 1:One.\\n\\npassage 2:Two.\\n\\n")]
+    >>> [document.content for document in passages("passage 1:One.\n\npassage 2:Two.\n\n")]
     ['One.', 'Two.']
     """
     parts = re.split(r"(?:^|\n\n)passage \d+:", text.strip())

@@ -1,4 +1,4 @@
-"""Answers with a known flaw, made from training answers: a swapped number or name, a turned statement, a short answer."""
+"""Answers with a known flaw, made from training answers: a swapped number or name, a turned statement, few words."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def _replaced(row: Answer, match: re.Match[str], other: str) -> Answer:
 def _other_number(number: str, draw: random.Random) -> str:
     digits = [index for index, letter in enumerate(number) if letter.isdigit()]
     place = draw.choice(digits)
-    return number[:place] + draw.choice([digit for digit in "123456789" if digit != number[place]]) + number[place + 1 :]
+    return (
+        number[:place] + draw.choice([digit for digit in "123456789" if digit != number[place]]) + number[place + 1 :]
+    )
 
 
 def _short(row: Answer, other: Answer, draw: random.Random) -> Iterator[Answer]:

@@ -24,37 +24,44 @@ def leading(vectors: Array) -> Array:
     return vectors[:, :LEADING] * np.float32(5)
 
 
-def forward(weights: Mapping[str, Array], values: Array, word: Array, match: Array) -> tuple[Array, float]:
-    """Return the log-odds of each of n words, and of the whole answer, to be unsupported.
+def forward(weights: Mapping[str, Array], values: Array, word: Array, match: Array) -> tuple[Array, Array]:
+    """Return the log-odds to be unsupported of each of n words, and of the whole answer, by each of m members.
 
     Parameters
     ----------
-    weights : mapping of str to array
-        Of one member; see `llmmon.training.groundedness_network` for the shapes.
+    weights : mapping of str to array, shape (m, ...)
+        Those of `llmmon.training.groundedness_network`, member by member.
     values : array, shape (n, features)
         Standardised.
     word, match : array, shape (n, LEADING)
         `leading` parts of the vectors of each word and of its most alike word in the context.
+
+    Returns
+    -------
+    words : array, shape (m, n)
+    answer : array, shape (m,)
     """
     own, other = _linear(weights, "own", word), _linear(weights, "other", match)
-    hidden = _relu(_linear(weights, "enter", np.concatenate([values, own, other, own * other], axis=1)))
+    given = np.broadcast_to(values, (len(own), *values.shape))
+    hidden = _relu(_linear(weights, "enter", np.concatenate([given, own, other, own * other], axis=2)))
     for block, dilation in enumerate(DILATIONS):
         normed = _normalise(weights, f"norm.{block}", hidden)
         mixed = _depthwise(weights, f"depth.{block}", normed, dilation)
         hidden = hidden + _relu(_linear(weights, f"point.{block}", mixed))
-    words = _linear(weights, "word", hidden)[:, 0]
-    attention = _linear(weights, "attend", hidden)[:, 0]
-    attention = np.exp(attention - attention.max())
-    risks = _sigmoid(words)
-    top = np.sort(risks)[-TOP:]
-    told = np.array([_logit(risks.max()), _logit(top.mean()), risks.mean()], dtype=np.float32)
-    pooled = np.concatenate([attention @ hidden / attention.sum(), hidden.mean(axis=0), told])
-    answer = _linear(weights, "decide", _relu(_linear(weights, "gather", pooled[None, :])))
-    return words, float(answer[0, 0])
+    words = _linear(weights, "word", hidden)[..., 0]
+    attention = _linear(weights, "attend", hidden)
+    attention = np.exp(attention - attention.max(axis=1, keepdims=True))
+    attended = (attention * hidden).sum(axis=1) / attention.sum(axis=1)
+    risks = np.float32(1) / (np.float32(1) + np.exp(-words))
+    top = np.sort(risks, axis=1)[:, -TOP:]
+    told = np.stack([_logit(top[:, -1]), _logit(top.mean(axis=1)), risks.mean(axis=1)], axis=1)
+    pooled = np.concatenate([attended, hidden.mean(axis=1), told], axis=1)
+    answer = _linear(weights, "decide", _relu(_linear(weights, "gather", pooled[:, None, :])))
+    return words, answer[:, 0, 0]
 
 
 def _linear(weights: Mapping[str, Array], name: str, values: Array) -> Array:
-    return values @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+    return values @ weights[f"{name}.weight"].swapaxes(1, 2) + weights[f"{name}.bias"][:, None, :]
 
 
 def _relu(values: Array) -> Array:
@@ -62,25 +69,23 @@ def _relu(values: Array) -> Array:
 
 
 def _normalise(weights: Mapping[str, Array], name: str, values: Array) -> Array:
-    centred = values - values.mean(axis=1, keepdims=True)
-    scale = np.sqrt((centred * centred).mean(axis=1, keepdims=True) + np.float32(1e-5))
-    return centred / scale * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+    centred = values - values.mean(axis=2, keepdims=True)
+    scale = np.sqrt((centred * centred).mean(axis=2, keepdims=True) + np.float32(1e-5))
+    return centred / scale * weights[f"{name}.weight"][:, None, :] + weights[f"{name}.bias"][:, None, :]
 
 
 def _depthwise(weights: Mapping[str, Array], name: str, values: Array, dilation: int) -> Array:
-    reach = KERNEL // 2 * dilation
-    padded = np.pad(values, ((reach, reach), (0, 0)))
-    kernel = weights[f"{name}.weight"]  # (channels, 1, KERNEL)
-    total = np.broadcast_to(weights[f"{name}.bias"], values.shape).copy()
+    reach, n = KERNEL // 2 * dilation, values.shape[1]
+    kernel = weights[f"{name}.weight"]  # (members, channels, 1, KERNEL)
+    total = np.broadcast_to(weights[f"{name}.bias"][:, None, :], values.shape).copy()
     for tap in range(KERNEL):
-        total += padded[tap * dilation : tap * dilation + len(values)] * kernel[:, 0, tap]
+        shift = tap * dilation - reach
+        here, there = slice(max(0, -shift), n - max(0, shift)), slice(max(0, shift), n - max(0, -shift))
+        if abs(shift) < n:
+            total[:, here] += values[:, there] * kernel[:, None, :, 0, tap]
     return total
 
 
-def _sigmoid(values: Array) -> Array:
-    return np.float32(1) / (np.float32(1) + np.exp(-values))
-
-
-def _logit(share: float) -> float:
-    share = min(max(float(share), _SMALLEST), 1 - _SMALLEST)
-    return float(np.log(share / (1 - share)))
+def _logit(share: Array) -> Array:
+    share = np.clip(share, _SMALLEST, 1 - _SMALLEST)
+    return np.log(share / (1 - share))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -63,10 +63,20 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GroundednessModel:
-    """Some networks whose log-odds are averaged, and their settings."""
+    """Some networks whose log-odds are averaged, and their settings.
+
+    Parameters
+    ----------
+    weights : mapping of str to array
+        Of `network.forward`.
+    mean, scale : array, shape (features,)
+        That the features are standardised with.
+    size_bytes : int
+        Of the weights on disk.
+    """
 
     settings: Settings
-    members: Sequence[Mapping[str, Array]]
+    weights: Mapping[str, Array]
     mean: Array
     scale: Array
     size_bytes: int
@@ -74,9 +84,8 @@ class GroundednessModel:
     def log_odds(self, answer: Words, context: Words, support: Support) -> tuple[Array, float]:
         """Return the mean log-odds to be unsupported of each word and of the answer."""
         values = (support.values - self.mean) / self.scale
-        word, match = leading(answer.vectors), leading(context.vectors[support.match])
-        told = [forward(member, values, word, match) for member in self.members]
-        return np.mean([words for words, _ in told], axis=0), float(np.mean([whole for _, whole in told]))
+        words, whole = forward(self.weights, values, leading(answer.vectors), leading(context.vectors[support.match]))
+        return words.mean(axis=0), float(whole.mean())
 
 
 @cache
@@ -91,22 +100,16 @@ def load(folder: Path = SHIPPED) -> GroundednessModel:
     """
     settings = settings_of(folder)
     path = folder / "model.safetensors"
-    tensors = _tensors(path)
+    weights = _tensors(path)
     if settings.encoder != static_encoder().version:
         raise ModelNotFoundError(
             f"{folder}: made with encoder {settings.encoder}, this llmmon has {static_encoder().version}; train anew"
         )
     try:
-        members = [
-            {name.split("/", 1)[1]: tensor.astype(np.float32) for name, tensor in tensors.items() if name.startswith(f"{index}/")}
-            for index in range(int(tensors["n_members"][0]))
-        ]
-        mean, scale = tensors["mean"], tensors["scale"]
+        mean, scale = weights.pop("mean"), weights.pop("scale")
     except KeyError as error:
         raise ModelNotFoundError(f"{path}: no tensor {error}; make the folder by llmmon train groundedness") from error
-    return GroundednessModel(
-        settings=settings, members=members, mean=mean, scale=scale, size_bytes=path.stat().st_size
-    )
+    return GroundednessModel(settings=settings, weights=weights, mean=mean, scale=scale, size_bytes=path.stat().st_size)
 
 
 def settings_of(folder: Path) -> Settings:
@@ -115,7 +118,9 @@ def settings_of(folder: Path) -> Settings:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         if told["format"] != FORMAT or tuple(told["features"]) != FEATURES:
-            raise ModelNotFoundError(f"{path}: made for other features than this version of llmmon computes; train anew")
+            raise ModelNotFoundError(
+                f"{path}: made for other features than this version of llmmon computes; train anew"
+            )
         curves = {name: Calibration(**told[name]) for name in ("answer", "sentence", "word")}
         thresholds = {name: float(told[name]) for name in ("threshold", "word_threshold")}
         settings = Settings(encoder=str(told["encoder"]), **curves, **thresholds)

@@ -130,9 +130,7 @@ def _matches(answer: Words, context: Words, same: Array, alike: Array) -> dict[s
     }
 
 
-def _runs(
-    answer: Words, context: Words, ours: NDArray[np.int64], theirs: NDArray[np.int64]
-) -> dict[str, object]:
+def _runs(answer: Words, context: Words, ours: NDArray[np.int64], theirs: NDArray[np.int64]) -> dict[str, object]:
     """Return the longest run of words around each word that the context has too: of all, and of content words."""
     run = _longest_run(ours, theirs)
     content = np.zeros(len(answer))

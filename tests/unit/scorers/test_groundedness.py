@@ -11,8 +11,8 @@ import pytest
 from llmmon.errors import LlmmonError
 from llmmon.model import Document, Message, Scorable
 from llmmon.scorers.base import scorers
-from llmmon.scorers.grounding.shipped import SHIPPED
 from llmmon.scorers.groundedness import LONGEST_ANSWER, Groundedness
+from llmmon.scorers.grounding.shipped import SHIPPED
 
 BRIDGE = (
     "The bridge was opened to traffic on 19 March 1932 after eight years of work. It was designed by Dorman Long and "
@@ -159,13 +159,16 @@ def test_the_shipped_threshold_is_the_default_and_another_one_changes_the_label(
     assert shipped.size_bytes == (SHIPPED / "model.safetensors").stat().st_size
 
 
+def _score_with(model: Path) -> None:
+    scorers.create("groundedness", {"model": str(model)}, where="scorers.g").score(answer(SUPPORTED, BRIDGE))
+
+
 def test_only_safetensors_are_read(tmp_path: Path) -> None:
     """A folder without safetensors, with a pickle, with other bytes or another version is refused with what to do."""
 
     def told() -> str:
         with pytest.raises(LlmmonError) as refused:
-            scorer = scorers.create("groundedness", {"model": str(tmp_path)}, where="scorers.g")
-            scorer.score(answer(SUPPORTED, BRIDGE))
+            _score_with(tmp_path)
         return str(refused.value)
 
     assert "llmmon train groundedness" in told()

@@ -12,8 +12,8 @@ import pytest
 
 from llmmon.model import Document, Message, Scorable
 from llmmon.scorers.correctness import Correctness
-from llmmon.scorers.lexical_support import LexicalSupport
 from llmmon.scorers.length import Length
+from llmmon.scorers.lexical_support import LexicalSupport
 from llmmon.scorers.pii import Pii
 from llmmon.scorers.refusal import Refusal
 from llmmon.scorers.self_consistency import SelfConsistency, rouge_l

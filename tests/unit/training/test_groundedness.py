@@ -1,4 +1,4 @@
-"""Training from a few answers: the same twice, measured on what was not trained on, and altered copies that say where."""
+"""Training from a few answers: the same twice, measured on others; and altered copies that say where."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def write(folder: Path) -> None:
     """Write twelve training sources and two test sources, each with a right answer and a made-up one."""
     sources, responses = [], []
     for number, city in enumerate(CITIES * 2):
-        passages = f"passage 1:{city} has a bridge of {number + 20} metres.\n\npassage 2:Ferries leave at {number} o'clock.\n\n"
+        bridge, ferry = f"{city} has a bridge of {number + 20} metres.", f"Ferries leave at {number} o'clock."
+        passages = f"passage 1:{bridge}\n\npassage 2:{ferry}\n\n"
         source = str(number)
         sources.append({"source_id": source, "source_info": {"question": f"bridge in {city}", "passages": passages}})
         made_up = "Elephants guard its golden towers."
@@ -71,17 +72,21 @@ def test_a_row_without_its_fields_is_named(tmp_path: Path) -> None:
 
 def test_altered_answers_say_where_they_are_wrong() -> None:
     """What stands in a span is not in the source; the rest of a swapped answer is that of its row."""
-    documents = (Document(content="In Oslo the Long Bridge has 240 metres and is open. It was built before Lima had one."),)
+    documents = (
+        Document(content="In Oslo the Long Bridge has 240 metres and is open. It was built before Lima had one."),
+    )
     row = Answer(
         source="1",
         writer="m",
         split="train",
         question="how long",
-        documents=documents,
+        documents=(Document(content=text),),
         text="The bridge in Oslo has 240 metres and is open. It was built before Lima had one.",
         spans=(),
     )
-    other = replace(row, source="2", documents=(Document(content="Quito lies high, says Cairo."),), text="So says Cairo, not Delhi.")
+    other = replace(
+        row, source="2", documents=(Document(content="Quito lies high, says Cairo."),), text="So says Cairo, not Delhi."
+    )
     found = [each for seed in range(30) for each in altered([row, other], seed=seed)]
     assert found == [each for seed in range(30) for each in altered([row, other], seed=seed)]
     swapped = [each for each in found if each.source == "1" and len(each.text) > 40]

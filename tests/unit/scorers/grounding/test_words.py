@@ -60,7 +60,11 @@ def test_buffers_keep_nothing_of_the_answer_before() -> None:
 
 def test_a_sentence_of_the_context_leads_back_to_its_document() -> None:
     """Whole documents and chosen passages of long ones are found again at their place."""
-    documents = [Document(content="One. Two."), Document(content=""), Document(content="Rain fell. " * 3000 + "Zebras ran.")]
+    documents = [
+        Document(content="One. Two."),
+        Document(content=""),
+        Document(content="Rain fell. " * 3000 + "Zebras ran."),
+    ]
     for chosen in (documents[:2], documents):
         context = gather(chosen, "Zebras ran, one and two.")
         assert len(context.words.text) <= LONGEST + 100
