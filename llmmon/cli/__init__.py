@@ -30,6 +30,7 @@ from llmmon.cli import (
     stages,
     stereotypes,
     subject,
+    train,
 )
 from llmmon.errors import LlmmonError
 
@@ -79,6 +80,7 @@ for _verb in (
         evaluation.evaluate,
         stereotypes.stereotypes,
         fit_risk.fit_risk,
+        train.train,
         inspection.coverage,
         inspection.query,
         inspection.plugins,

@@ -81,6 +81,7 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("scorers", "correctness"): {"how": "by magic"},
     ("scorers", "groundedness"): {"threshold": 0.0},
     ("scorers", "groundedness_transformers"): {"task": "poetry"},
+    ("scorers", "lexical_support"): {"threshold": 0.0},
     ("scorers", "self_consistency"): {"min_siblings": 0},
     ("scorers", "semantic_entropy"): {"min_similarity": 0.0},
     ("scorers", "answer_agreement"): {"threshold": 1.0},
