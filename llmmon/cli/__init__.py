@@ -17,6 +17,8 @@ from llmmon.cli import (
     certify,
     evaluation,
     explain,
+    facts,
+    fit_risk,
     inspection,
     probe,
     quarantine,
@@ -26,7 +28,9 @@ from llmmon.cli import (
     sources,
     stack,
     stages,
+    stereotypes,
     subject,
+    train,
 )
 from llmmon.errors import LlmmonError
 
@@ -67,13 +71,16 @@ for _verb in (
     *stages.VERBS,
     roll_up.roll_up,
     probe.probe,
-    *(batch.batch, quarantine.quarantine, subject.subject),
+    *(batch.batch, quarantine.quarantine, subject.subject, facts.facts),
     *(
         certify.certify,
         explain.explain,
         reproduce.reproduce,
         certify.certify,
         evaluation.evaluate,
+        stereotypes.stereotypes,
+        fit_risk.fit_risk,
+        train.train,
         inspection.coverage,
         inspection.query,
         inspection.plugins,

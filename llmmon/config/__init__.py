@@ -5,7 +5,9 @@ from llmmon.config.reading import load_anchorer_config, load_config
 from llmmon.config.records import (
     Config,
     DeploymentConfig,
+    FactsConfig,
     GateConfig,
+    GroupConfig,
     Judgement,
     LaneConfig,
     MonitorConfig,
@@ -17,13 +19,16 @@ from llmmon.config.records import (
     SentinelConfig,
     SloConfig,
     SourceConfig,
+    StereotypesConfig,
 )
 
 __all__ = [
     "AnchorerConfig",
     "Config",
     "DeploymentConfig",
+    "FactsConfig",
     "GateConfig",
+    "GroupConfig",
     "Judgement",
     "LaneConfig",
     "MonitorConfig",
@@ -35,6 +40,7 @@ __all__ = [
     "SentinelConfig",
     "SloConfig",
     "SourceConfig",
+    "StereotypesConfig",
     "load_anchorer_config",
     "load_config",
 ]

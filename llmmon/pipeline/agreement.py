@@ -159,6 +159,11 @@ def _ranking(rows: Judged, weights: Floats) -> tuple[Floats, Floats]:
     return auroc, precision
 
 
+def expected_calibration_error(truth: NDArray[np.bool_], risks: Floats) -> float:
+    """Return how far the share of label 1 lies from the mean risk, over ten bins of equal width; NaN without rows."""
+    return float(_calibration_error(risks, truth.astype(float), np.ones((1, len(risks))))[0])
+
+
 def _calibration_error(risks: Floats, truth: Floats, weights: Floats) -> Floats:
     which = np.minimum((np.clip(risks, 0, 1) * _BINS).astype(int), _BINS - 1)
     member = np.eye(_BINS)[which]

@@ -31,6 +31,8 @@ class LabelledRow(msgspec.Struct, frozen=True, kw_only=True):
         The stretches of `response` that people marked, ends exclusive; None where nobody marked any.
     group : str, int or None
         Name of a part of the rows that figures are also told for.
+    siblings, sibling_logprobs, mean_logprob
+        Of scorers over replays: the other replays' texts, and mean log-probabilities, as `Scorable` has them.
     """
 
     response: str | None
@@ -41,6 +43,9 @@ class LabelledRow(msgspec.Struct, frozen=True, kw_only=True):
     spans: tuple[tuple[int, int], ...] | None = None
     group: str | int | None = None
     reference_answer: str | None = None
+    siblings: tuple[str, ...] = ()
+    sibling_logprobs: tuple[float | None, ...] = ()
+    mean_logprob: float | None = None
 
     def __post_init__(self) -> None:
         length = len(self.response or "")
@@ -68,7 +73,14 @@ def labelled_rows(path: Path) -> Iterator[tuple[LabelledRow, Scorable]]:
         documents = tuple(Document(content=text) for text in row.context or ())
         messages = (Message(role="user", content=row.prompt),)
         response = to_judge(
-            number, row.response, messages=messages, documents=documents, reference_answer=row.reference_answer
+            number,
+            row.response,
+            messages=messages,
+            documents=documents,
+            reference_answer=row.reference_answer,
+            siblings=row.siblings,
+            sibling_logprobs=row.sibling_logprobs,
+            mean_logprob=row.mean_logprob,
         )
         return row, response
 

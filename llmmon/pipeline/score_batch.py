@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from llmmon.errors import PluginError
 from llmmon.model import Scorable, Score
-from llmmon.scorers.base import Scorer
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +15,20 @@ DATA_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 """What a scorer may raise over one strange response; anything else is a bug and ends the work."""
 
 
-def score_batch(scorer: Scorer, responses: Sequence[Scorable]) -> list[Score | Exception]:
+class Judges(Protocol):
+    """What judges one response: a scorer, or one that is given facts."""
+
+    @property
+    def plugin_name(self) -> str:
+        """Name of the scorer."""
+        ...
+
+    def score(self, response: Scorable) -> Score:
+        """Judge `response`."""
+        ...
+
+
+def score_batch(scorer: Judges, responses: Sequence[Scorable]) -> list[Score | Exception]:
     """Return one score per response, or what the scorer raised over it.
 
     A scorer with ``score_many`` is given all of them; where it raises over one it is given them again one by one, so
@@ -43,7 +55,7 @@ def score_batch(scorer: Scorer, responses: Sequence[Scorable]) -> list[Score | E
     return [_alone(scorer, response) for response in responses]
 
 
-def _alone(scorer: Scorer, response: Scorable) -> Score | Exception:
+def _alone(scorer: Judges, response: Scorable) -> Score | Exception:
     try:
         return scorer.score(response)
     except DATA_ERRORS as error:

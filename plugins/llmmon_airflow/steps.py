@@ -114,7 +114,12 @@ def score() -> Counts:
     """Judge the responses of the window."""
     from llmmon.pipeline.score_responses import score_responses
 
-    return _each(score_responses)
+    def step(database: Database, config: Config, deployment: str, window: Window) -> Any:
+        return score_responses(
+            database, config, deployment, window, resolve=lambda name: resolve_connection(name).password
+        )
+
+    return _each(step)
 
 
 def measure() -> Counts:
@@ -174,6 +179,14 @@ def certify(deployment: str) -> Counts:
         "n_missing_windows": found.n_missing_windows,
         "n_results": len(found.results),
     }
+
+
+def probe_stereotypes(deployment: str) -> Counts:
+    """Probe the replay model of one deployment for stereotypes."""
+    from llmmon.pipeline.probe_stereotypes import probe_deployment
+
+    found = probe_deployment(_store(), configuration(), deployment)
+    return {"n_probes": len(found), "n_figures": sum(len(probed.figures) for probed in found)}
 
 
 def maintain() -> Counts:
