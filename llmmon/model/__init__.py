@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from llmmon.model.json import Json, digest_of
 from llmmon.model.measurement import (
+    BETS,
     STANDARD_ERROR,
     Alert,
     Direction,
@@ -24,6 +25,7 @@ from llmmon.model.score import Scorable, Score, Span
 from llmmon.model.window import Window
 
 __all__ = [
+    "BETS",
     "LOGGED",
     "STANDARD_ERROR",
     "Alert",

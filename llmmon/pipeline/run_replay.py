@@ -112,10 +112,10 @@ def run_replay(
 def finish_replay(database: Database, config: Config, deployment: str, window: Window) -> ReplayAccount:
     """Close the account of the stage: every request of the window is done, failed, pending or sampled out.
 
-    A sampled request is done when all its items on all lanes are, with the variants that found nothing to change in
-    it as the reason; failed with the reason of the first item that failed, pending while an item has not been run, and expired when its texts were erased before any was. One whose log
-    withholds its messages counts as sampled out: there is nothing to replay. The stage is done unless requests are
-    pending or all failed.
+    A sampled request is done when all its items on all lanes are, with the variants that found nothing to change in it
+    as the reason; failed with the reason of the first item that failed, pending while an item has not been run, and
+    expired when its texts were erased before any was. One whose log withholds its messages counts as sampled out: there
+    is nothing to replay. The stage is done unless requests are pending or all failed.
     """
     with database.transaction() as connection:
         lock_accounts(connection, [deployment], shared=False)
