@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from llmmon.backends.base import backends
 from llmmon.channels.base import channels
-from llmmon.config import Config
+from llmmon.config import Config, CounterfactualConfig
+from llmmon.errors import ConfigError
 from llmmon.metrics.base import metrics
 from llmmon.pipeline.probe_prompts import load_prompts
 from llmmon.pipeline.watches import detector_of
 from llmmon.scorers.base import scorers
 from llmmon.sources.base import sources
 from llmmon.variants.base import variants
+from llmmon.variants.lexicon import lexicon
 
 
 def check_plugins(config: Config) -> None:
@@ -33,6 +35,8 @@ def check_plugins(config: Config) -> None:
         here = f"deployments.{name}"
         if deployment.sentinel is not None:
             load_prompts(deployment.sentinel, where=f"{here}.sentinel")
+        if deployment.counterfactual is not None:
+            _check_groups(deployment.counterfactual, where=f"{here}.counterfactual")
         for lane_name, lane in deployment.lanes.items():
             for variant in lane.variants:
                 variant.create(variants, where=f"{here}.lanes.{lane_name}.variants")
@@ -42,3 +46,13 @@ def check_plugins(config: Config) -> None:
             where = f"{here}.monitors.{monitor_name}"
             monitor.metric.create(metrics, where=f"{where}.metric")
             detector_of(deployment, monitor, length=config.window_length, where=where)
+
+
+def _check_groups(settings: CounterfactualConfig, *, where: str) -> None:
+    for attribute, groups in settings.attributes.items():
+        files = settings.lexicons.get(attribute, ())
+        variants.create("attribute_swap", {"attribute": attribute, "lexicons": files}, where=f"{where}.attributes")
+        known = lexicon(attribute, files).groups
+        unknown = [group for group in groups if group not in known]
+        if unknown:
+            raise ConfigError(f"{where}.attributes.{attribute}: no group {unknown[0]!r}; there are: {', '.join(known)}")
