@@ -94,10 +94,10 @@ def tell(
     ]
     if judged_again is None:
         filled = [replace(side, logged=None) for side in filled]
-    if lanes["serving"] and not asks_production(filled[0], filled[1]):
+    doubt = doubt_of_serving(filled[0], filled[1]) if lanes["serving"] else None
+    if doubt:
         notes.append(
-            f"lane {lanes['serving']} answered otherwise than production already in the reference windows: it does not "
-            f"ask what production serves and is left out; to tell model and serving noise apart, {SERVING}"
+            f"lane {lanes['serving']} {doubt}; it is left out; to tell model and serving noise apart, {SERVING}"
         )
         lanes["serving"] = None
         filled = [replace(side, serving=None) for side in filled]
@@ -121,22 +121,31 @@ def tell(
     return Told(attribution=found, cause=cause, lanes=lanes, notes=tuple(notes))
 
 
-def asks_production(before: Lanes, now: Lanes) -> bool:
-    """Return whether the serving lane answered like production in the reference windows: the A/A check of the lane.
+def doubt_of_serving(before: Lanes, now: Lanes) -> str | None:
+    """Return why the serving lane may not ask what production served before the change; None where it is shown to.
 
-    It did not when the mean of logged minus serving there is as large as half of the shift, and its 95% interval
-    excludes zero.
+    The A/A check of the lane: in the reference windows the 95% interval of logged minus serving must lie within half of
+    the shift on either side of 0. A lane that is another model does not follow production, and what production moved
+    away from it would pass for serving noise.
     """
     if before.serving is None or len(before.stored) < MIN_REPLAYS or not len(now.stored):
-        return True
+        return None
     mine = before.stored if before.logged is None else before.logged
     gap = mean_estimate(mine - before.serving[:, 0], before.weight, may_be_rate=False)
-    shift = np.average(now.stored, weights=now.weight) - np.average(before.stored, weights=before.weight)
-    if gap.value is None or abs(gap.value) < abs(shift) / 2:
-        return True
-    if gap.low is None or gap.high is None:  # the same gap at every request
-        return gap.value == 0
-    return gap.low <= 0 <= gap.high
+    shift = float(np.average(now.stored, weights=now.weight) - np.average(before.stored, weights=before.weight))
+    if gap.value is None or gap.low is None or gap.high is None:
+        is_same, is_other = gap.value == 0, False
+    else:
+        is_same = max(-gap.low, gap.high) <= abs(shift) / 2
+        is_other = not gap.low <= 0 <= gap.high and abs(gap.value) >= abs(shift) / 2
+    if is_same:
+        return None
+    if is_other:
+        return "answered otherwise than production already in the reference windows: it is not what production serves"
+    return (
+        f"has not shown yet that it is what production serves: {len(mine)} replays of the reference windows do not "
+        "tell whether it answered alike"
+    )
 
 
 def _merged(cause: str | None, lanes: dict[str, str | None]) -> str | None:

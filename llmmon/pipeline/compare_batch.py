@@ -18,7 +18,7 @@ from llmmon.pipeline.gate import FIELDS, Part, great_expectations, validate
 from llmmon.pipeline.usual_volume import REACH, HourVolume, usual_volume
 from llmmon.sources.base import RawRow
 from llmmon.sources.json_text import read_object
-from llmmon.store.ingest import Batch
+from llmmon.store.batch import Batch
 from llmmon.store.source_history import (
     filled_before,
     hour_of,

@@ -14,9 +14,10 @@ from llmmon.pipeline.row_reader import RowReader
 from llmmon.pipeline.source_alert import tell_decided
 from llmmon.sources.base import RawRow
 from llmmon.store import audit
+from llmmon.store.batch import Batch, Loaded
 from llmmon.store.database import Database, in_one_transaction
 from llmmon.store.held_batch import Decision, batch_of, decide, held_rows, lock_batch
-from llmmon.store.ingest import Batch, Loaded, make_days, put_aside, take_in
+from llmmon.store.ingest import make_days, put_aside, take_in
 from llmmon.store.source_cursor import lock_cursor
 
 

@@ -21,7 +21,7 @@ from llmmon.config import GateConfig
 from llmmon.errors import ConfigError, GateError
 from llmmon.model import Json, RequestLog
 from llmmon.pipeline.gate_words import say
-from llmmon.store.ingest import Batch
+from llmmon.store.batch import Batch
 
 Part = dict[str, Any]
 """One validation as Great Expectations returned it; each result also `says` in words what failed."""

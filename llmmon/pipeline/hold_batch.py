@@ -8,9 +8,10 @@ from llmmon.config import Config
 from llmmon.errors import GateError
 from llmmon.pipeline.source_alert import may_read, tell_held
 from llmmon.sources.base import RawRow
+from llmmon.store.batch import Batch
 from llmmon.store.database import Database, in_one_transaction
 from llmmon.store.held_batch import HeldRow, Standing, hold
-from llmmon.store.ingest import Batch, tell
+from llmmon.store.ingest import tell
 
 
 def hold_batch(

@@ -19,10 +19,11 @@ from llmmon.pipeline.hold_batch import hold_batch, require_readable
 from llmmon.pipeline.row_reader import RowReader
 from llmmon.sources.base import RawBatch, RawRow
 from llmmon.store import audit
+from llmmon.store.batch import Batch, Loaded
 from llmmon.store.coverage import StageCount, close_stage, lock_accounts
 from llmmon.store.database import Database
 from llmmon.store.held_batch import standing
-from llmmon.store.ingest import Batch, Loaded, load
+from llmmon.store.ingest import load
 from llmmon.store.request_log import count_requests
 from llmmon.store.source_cursor import position
 

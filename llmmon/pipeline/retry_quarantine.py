@@ -11,8 +11,9 @@ from llmmon.errors import BadRowError
 from llmmon.model import RequestLog
 from llmmon.pipeline.row_reader import RowReader
 from llmmon.sources.base import RawRow
+from llmmon.store.batch import Batch
 from llmmon.store.database import Database
-from llmmon.store.ingest import Batch, load
+from llmmon.store.ingest import load
 from llmmon.store.quarantine import WaitingRow, waiting_rows
 from llmmon.store.source_cursor import position
 

@@ -17,7 +17,7 @@ from llmmon.model import Json, RequestLog
 from llmmon.privacy.keys import VARIABLE, MasterKey, master_key
 from llmmon.privacy.redaction import Redactor
 from llmmon.sources.base import RawRow, Source, sources
-from llmmon.store.ingest import BadRow, Batch
+from llmmon.store.batch import BadRow, Batch
 
 _log = logging.getLogger(__name__)
 

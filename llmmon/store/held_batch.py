@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Row
 
 from llmmon.errors import UnknownBatchError
 from llmmon.privacy.keys import master_key, opened_quarantine
+from llmmon.store.batch import Batch, Loaded
 from llmmon.store.copy_text import binary, copy_lines, text
 from llmmon.store.database import execute, fetch
-from llmmon.store.ingest import Batch, Loaded, record, reserve_batch
+from llmmon.store.ingest import record, reserve_batch
 from llmmon.store.source_cursor import lock_cursor, move_cursor
 
 Decision = Literal["released", "discarded"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import llmmon.cli  # noqa: F401
 from llmmon.config import GateConfig
 from llmmon.pipeline import gate
-from llmmon.store.ingest import Batch
+from llmmon.store.batch import Batch
 
 nothing = Batch(
     source="preload",

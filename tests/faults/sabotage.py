@@ -8,8 +8,9 @@ from collections.abc import Callable
 from llmmon.audit.event import body
 from llmmon.pipeline import ingest
 from llmmon.store import audit
+from llmmon.store.batch import Batch, Loaded
 from llmmon.store.database import Database
-from llmmon.store.ingest import Batch, Loaded, load
+from llmmon.store.ingest import load
 from llmmon.store.source_cursor import lock_cursor, move_cursor
 
 

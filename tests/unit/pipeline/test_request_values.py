@@ -97,19 +97,29 @@ def test_wording_tells_texts_it_has_not_seen() -> None:
     assert reading.answers(now, "reference")["value"].mean() < 0.1
 
 
-def test_a_serving_lane_that_is_another_model_is_left_out() -> None:
-    """A lane that answered otherwise already before is not taken for production asked again, and the note says so."""
+@pytest.mark.parametrize(
+    ("n", "offset", "note"),
+    [
+        (30, 95.0, "already in the reference windows"),  # always another model
+        (6, 0.0, "has not shown yet"),  # the same, but six replays that vary by 60 words do not show it
+        (60, 0.0, None),
+    ],
+)
+def test_a_serving_lane_counts_once_it_has_answered_like_production(n: int, offset: float, note: str | None) -> None:
+    """A lane that may be another model is not taken for production asked again, and the note says why."""
 
-    def side(first: int, logged: float) -> Any:
-        keys = range(first, first + 30)
-        scores = [{"request_key": key, "lane": "logged", "scorer": "words", "value": logged + key % 3} for key in keys]
-        scores += [{"request_key": key, "lane": "serving", "scorer": "words", "value": 5.0 + key % 2} for key in keys]
+    def side(first: int, logged: float, serving: float) -> Any:
+        keys = range(first, first + n)
+        scores = [{"request_key": k, "lane": "logged", "scorer": "words", "value": logged + k % 3 * 30} for k in keys]
+        scores += [
+            {"request_key": k, "lane": "serving", "scorer": "words", "value": serving + k // 3 % 3 * 30} for k in keys
+        ]
         responses = [{"request_key": key, "lane": "serving"} for key in keys]
-        return make_window(30, first_key=first, scores=scores, responses=responses)
+        return make_window(n, first_key=first, scores=scores, responses=responses)
 
-    before, now = side(0, 100.0), side(30, 50.0)
+    before, now = side(0, 100.0, 100.0 - offset), side(n, 50.0, 50.0)
     reading = _read("score_mean", {"scorer": "words"}, before, now)
     told = tell(before, now, reading, judged_again=None, serving="serving", reference=None, strata=("route",))
 
-    assert told.lanes["serving"] is None
-    assert any("already in the reference windows" in note for note in told.notes)
+    assert told.lanes["serving"] == (None if note else "serving")
+    assert note is None or any(note in found for found in told.notes)
