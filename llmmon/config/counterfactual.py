@@ -70,7 +70,7 @@ def _with_variants(lane: Mapping[str, Any], settings: CounterfactualConfig) -> d
 
 
 def _kind(variant: Any) -> tuple[Any, ...]:
-    """Return what makes a variant the one that is wanted: a lane that swaps an attribute already does so its own way."""
+    """Return what makes a variant the one that is wanted: a lane may swap an attribute in its own way already."""
     if not isinstance(variant, Mapping):
         return (variant,)
     return variant.get("type"), variant.get("attribute"), variant.get("temperature")

@@ -14,6 +14,7 @@ from llmmon.registry import Registry
 from llmmon.scorers.base import scorers
 from llmmon.sources.base import sources
 from llmmon.variants.base import variants
+from tests.tiny_classifier import tiny_classifier
 
 REGISTRIES: Final[Mapping[str, Registry[Any]]] = {
     registry.kind: registry for registry in (sources, backends, variants, scorers, metrics, detectors, channels, faults)
@@ -42,6 +43,7 @@ PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("backends", "transformers"): {"model": "org/name", "revision": "0" * 40},
     ("backends", "openai_compatible"): {"base_url": "http://127.0.0.1:8000/v1", "model": "demo"},
     ("variants", "attribute_swap"): {"attribute": "age"},
+    ("scorers", "text_classification"): {"model": tiny_classifier, "label": "negative"},
     ("metrics", "score_mean"): _SCORED,
     ("metrics", "score_quantile"): _SCORED,
     ("metrics", "score_rate"): {**_SCORED, "limit": 0.5},
@@ -75,6 +77,7 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("variants", "typo"): {"rate": 2.0},
     ("scorers", "correctness"): {"how": "by magic"},
     ("scorers", "groundedness"): {"threshold": 0.0},
+    ("scorers", "text_classification"): {"revision": "main"},
     ("scorers", "self_consistency"): {"min_siblings": 0},
     ("scorers", "pii"): {"types": ["SHOE_SIZE"]},
     ("metrics", "cost"): {"statistic": "mode"},
@@ -110,8 +113,9 @@ ALL: Final = sorted((kind, name) for kind, registry in REGISTRIES.items() for na
 
 
 def parameters(kind: str, name: str) -> dict[str, Any]:
-    """Return parameters with which the plug-in can be built."""
-    return dict(PARAMETERS.get((kind, name), {}))
+    """Return parameters with which the plug-in can be built; what has to be made first is made now."""
+    found = PARAMETERS.get((kind, name), {})
+    return {key: value() if callable(value) else value for key, value in found.items()}
 
 
 def build(kind: str, name: str, **changes: Any) -> Any:

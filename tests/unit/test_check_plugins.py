@@ -44,5 +44,7 @@ def test_a_group_that_the_lexicon_does_not_have_is_told(tmp_path: Path) -> None:
     """The groups of a counterfactual table are those of the attribute."""
     path = tmp_path / "llmmon.toml"
     path.write_text(COUNTERFACTUAL.replace('["female"]', '["women"]'), "utf-8")
-    with pytest.raises(LlmmonError, match=r"counterfactual.attributes.gender: no group 'women'; there are: male, female"):
+    with pytest.raises(
+        LlmmonError, match=r"counterfactual.attributes.gender: no group 'women'; there are: male, female"
+    ):
         check_plugins(load_config(path))

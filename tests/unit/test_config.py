@@ -163,7 +163,9 @@ def test_what_the_file_says_itself_comes_before_the_table(tmp_path: Path) -> Non
 metric = { type = "score_mean", scorer = "words", lane = "reference" }
 min_effect = 3
 """
-    variants = 'lanes = { reference = { backend = "pinned", variants = [{ type = "attribute_swap", attribute = "gender" }] } }'
+    variants = (
+        'lanes = { reference = { backend = "pinned", variants = [{ type = "attribute_swap", attribute = "gender" }] } }'
+    )
     text = COUNTERFACTUAL.replace('lanes = { reference = { backend = "pinned" } }', variants)
     chat = load_config(write(tmp_path, text + own)).deployments["chat"]
     assert chat.monitors["excess-gender-words"].metric.type == "score_mean"
@@ -176,8 +178,16 @@ min_effect = 3
 @pytest.mark.parametrize(
     ("right", "wrong", "expected"),
     [
-        ('lane = "reference"', 'lane = "refrence"', "counterfactual.lane: no 'refrence' is defined; there are: reference"),
-        ("refusal = 0.05", "refusl = 0.05", "counterfactual.outcomes: no 'refusl' is defined; there are: refusal, words"),
+        (
+            'lane = "reference"',
+            'lane = "refrence"',
+            "counterfactual.lane: no 'refrence' is defined; there are: reference",
+        ),
+        (
+            "refusal = 0.05",
+            "refusl = 0.05",
+            "counterfactual.outcomes: no 'refusl' is defined; there are: refusal, words",
+        ),
         ("refusal = 0.05", "refusal = -1", "counterfactual.outcomes.refusal: .*greater than or equal to 0, got -1"),
         ('lane = "reference"\nattr', 'line = "reference"\nattr', "counterfactual.lane: missing"),
     ],
