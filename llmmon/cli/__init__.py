@@ -18,6 +18,7 @@ from llmmon.cli import (
     evaluation,
     explain,
     inspection,
+    power,
     probe,
     quarantine,
     reproduce,
@@ -70,6 +71,7 @@ for _verb in (
     *(batch.batch, quarantine.quarantine, subject.subject),
     *(
         certify.certify,
+        power.power,
         explain.explain,
         reproduce.reproduce,
         certify.certify,

@@ -148,7 +148,7 @@ def log_wealth(differences: Any, weights: Any, clusters: Any) -> list[float]:
     in McNemar's test.
     """
     parts = np.asarray(differences, dtype=float) * np.asarray(weights, dtype=float)
-    sums = np.sort(np.bincount(cluster_codes(clusters), weights=parts))
+    sums = np.sort(parts if clusters is None else np.bincount(cluster_codes(clusters), weights=parts))
     largest = float(np.abs(sums).max()) if len(sums) else 0.0
     if largest == 0:
         return [0.0] * (2 * len(STAKES))

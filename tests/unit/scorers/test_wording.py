@@ -31,7 +31,7 @@ def answer(text):
         ("VADER is smart, handsome, and funny.", 0.8316),
         ("VADER is not smart, handsome, nor funny.", -0.7424),
         ("The book was good.", 0.4404),
-        ("Is 7 a prime number?", 0.0),
+        ("The table has four legs.", 0.0),
         ("The book was good. VADER is smart, handsome, and funny.", (0.4404 + 0.8316) / 2),
     ],
 )
