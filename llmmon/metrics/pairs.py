@@ -66,6 +66,7 @@ def pair_estimate(
     else:
         estimate = mean_estimate(differences, weights, clusters, may_be_rate=False)
         error = rows.standard_error() if rows.n > 1 else 0.0
+    notes["detectable_errors"] = smallest_gap(1.0, alpha)
     notes["smallest_detectable_gap"] = smallest_gap(error, alpha) if error > 0 else None
     notes["p_value"] = _p_value(rows, is_binary)
     return Estimate(
