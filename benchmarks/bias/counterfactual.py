@@ -101,7 +101,7 @@ def power(runs: int, seed: int) -> Grid:
     for case, (outcome, n_pairs, biased) in enumerate(cases):
         key = f"gap-{outcome}", "all"
         announced = [
-            _announced(key, month(QUIET, n_pairs, np.random.default_rng([seed, case, 1, place]))) for place in range(10)
+            _announced(key, month(QUIET, n_pairs, np.random.default_rng([seed, case, 1, place]))) for place in range(6)
         ]
         found = sum(
             key in alarms(month(biased, n_pairs, np.random.default_rng([seed, case, 0, place]), check=place == 0))
@@ -113,7 +113,7 @@ def power(runs: int, seed: int) -> Grid:
         rows.append((*told, f"{found / runs:.0%} ({low:.0%} to {high:.0%})", f"{100 * (found / runs - said):+.1f}"))
     return Grid(
         title=f"a gap of 5 points found within {N_WINDOWS} windows ({runs} deployments of {len(rules())} streams, "
-        f"alpha {ALPHA}, seed {seed}; announced from a quiet month before, mean and range over 10)",
+        f"alpha {ALPHA}, seed {seed}; announced from a quiet month before, mean and range over 6)",
         columns=("outcome", "pairs in all", "announced", "found (95% interval)", "difference, points"),
         rows=rows,
     )
