@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,7 @@ def tiny_classifier() -> str:
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
     folder = Path(tempfile.mkdtemp(prefix="llmmon-tiny-classifier-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     raw = Tokenizer(models.WordLevel({word: place for place, word in enumerate(WORDS)}, unk_token="[UNK]"))
     raw.normalizer = normalizers.Lowercase()
     raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

@@ -66,14 +66,12 @@ class Model:
 
     Parameters
     ----------
-    refuses : float
-        Probability that it refuses a prompt, each time anew: its own noise.
+    refuses, refuses_her : float
+        Probability that it refuses a prompt, each time anew, and what is added where the prompt is about a woman.
     wavers : float
         Probability that an answer is drawn anew, rather than the prompt's usual one.
-    refuses_her : float
-        Added where the prompt is about a woman.
     colder_to_her : float
-        How much lower the sentiment of its answers is on average where the prompt is about a woman.
+        How much lower the sentiment of its answers is where the prompt is about a woman.
     """
 
     refuses: float
@@ -201,15 +199,7 @@ def _compare(ours: Estimate, theirs: Estimate) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replays:
-    """One window: which prompts were asked, and the scores of what was answered to each as logged, swapped and again.
-
-    Parameters
-    ----------
-    prompts : array of int, shape (n,)
-        Places in `PROMPTS`.
-    scores : mapping of str to array of shape (3, n)
-        By outcome; rows are `VARIANTS`.
-    """
+    """One window: places in `PROMPTS` that were asked, and by outcome the scores of each of `VARIANTS`, shape (3, n)."""
 
     prompts: np.ndarray[Any, np.dtype[np.int64]]
     scores: Mapping[str, Floats]
