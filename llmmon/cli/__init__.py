@@ -20,6 +20,7 @@ from llmmon.cli import (
     facts,
     fit_risk,
     inspection,
+    power,
     probe,
     quarantine,
     reproduce,
@@ -74,6 +75,7 @@ for _verb in (
     *(batch.batch, quarantine.quarantine, subject.subject, facts.facts),
     *(
         certify.certify,
+        power.power,
         explain.explain,
         reproduce.reproduce,
         certify.certify,
