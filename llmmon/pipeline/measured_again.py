@@ -58,7 +58,7 @@ def measured_again(connection: Connection, config: Config, alert: Any, window: W
         summary = dict(alert.summary)
         span = Window(start=alert.reference_start, end=alert.reference_end)
         yield _summary(connection, alert, monitor, known, span, tuple(reasons))
-    frames = load_window(connection, known.deployment, alert.deployment, window)
+    frames = load_window(connection, known.deployment, alert.deployment, window, reviewed_until=alert.measured_at)
     if metric.needs_reference and summary is None:
         summary = _of_the_others(connection, config, alert, monitor, known, window)
     reasons += _what_changed(connection, alert.deployment, window, alert.measured_at, alert.n)
@@ -145,4 +145,6 @@ def _without(frames: Frames, keys: Sequence[int]) -> Frames:
         scores=frames.scores[~frames.scores["request_key"].isin(keys)],
         responses=frames.responses[~frames.responses["request_key"].isin(keys)],
         probes=frames.probes,
+        reviews=frames.reviews,
+        anchors=frames.anchors,
     )
