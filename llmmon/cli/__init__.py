@@ -21,6 +21,7 @@ from llmmon.cli import (
     probe,
     quarantine,
     reproduce,
+    review,
     roll_up,
     run,
     sources,
@@ -67,7 +68,7 @@ for _verb in (
     *stages.VERBS,
     roll_up.roll_up,
     probe.probe,
-    *(batch.batch, quarantine.quarantine, subject.subject),
+    *(batch.batch, quarantine.quarantine, review.review, subject.subject),
     *(
         certify.certify,
         explain.explain,

@@ -19,8 +19,8 @@ with q the window's share of positive verdicts. The first assumes that a verdict
 drawn, and is the sharper one there; the second that the judge errs as often on responses of either kind, which stays
 so when a window has more of one kind.
 
-Both intervals add up the squared distances to the bounds of their parts, each part a rate with Jeffreys' interval at its
-effective number of rows (square-and-add, Zou and Donner 2008); `rogan_gladen` looks for the rates at which
+Both intervals add up the squared distances to the bounds of their parts, each part a rate with Jeffreys' interval at
+its effective number of rows (square-and-add, Zou and Donner 2008); `rogan_gladen` looks for the rates at which
 q - theta se - (1 - theta)(1 - sp) is not told from 0, as Fieller does for a ratio, so that it holds for a weak judge.
 How often they cover is simulated in tests/unit/metrics/test_calibration.py and by ``python -m benchmarks calibration``.
 
@@ -120,7 +120,11 @@ def prediction_powered(scores: Floats, weights: Floats, size: float, labels: Lab
     mix = (size * share + np.bincount(own, labels.weight, len(share)) / labels.weight.sum()) / (size + 1)
     spread = Z**2 * max(0.0, float(mix @ rates**2) - float(mix @ rates) ** 2) / size
     low, high = (math.sqrt(float(((share * (rates - bound)) ** 2).sum()) + spread) for bound in bounds.T)
-    detail = {"strata": [float(edge) for edge in edges], "rates": rates.tolist(), "n_labels_by_stratum": n_labels.tolist()}
+    detail = {
+        "strata": [float(edge) for edge in edges],
+        "rates": rates.tolist(),
+        "n_labels_by_stratum": n_labels.tolist(),
+    }
     return Corrected(value=value, low=max(0.0, value - low), high=min(1.0, value + high), detail=detail)
 
 
@@ -171,7 +175,9 @@ def rogan_gladen(positive: float, size: float, labels: Labels, verdicts: Verdict
     high = _root(positive, se, sp, (q_high - positive, se - se_low, sp_high - sp), upper=True)
     if high < 0 or low > 1:
         what = "fewer" if high < 0 else "more"
-        return _absent(f"the judge calls {what} responses positive than its error rates allow: they have changed", detail)
+        return _absent(
+            f"the judge calls {what} responses positive than its error rates allow: they have changed", detail
+        )
     return Corrected(value=min(1.0, max(0.0, value)), low=max(0.0, low), high=min(1.0, high), detail=detail)
 
 
@@ -199,7 +205,7 @@ def _root(positive: float, se: float, sp: float, widths: tuple[float, float, flo
 
 
 def _rate(values: Floats, weights: Floats) -> tuple[float, float]:
-    """Return the weighted mean of values from 0 to 1 and how many evenly drawn ones it is worth: the more careful of two.
+    """Return the weighted mean of values from 0 to 1 and how many evenly drawn ones it is worth: the lower of two.
 
     Kish's number takes the weights as unrelated to the values; that of the linearised variance does not, but says
     nothing while all values are equal.
@@ -213,7 +219,7 @@ def _rate(values: Floats, weights: Floats) -> tuple[float, float]:
 
 
 def _edges(scores: Floats, verdicts: Verdicts) -> Floats:
-    """Return where scores are cut: at the threshold, and between labelled scores with `MIN_STRATUM` labels on each side."""
+    """Return where scores are cut: at the threshold, and between groups of `MIN_STRATUM` labels with one verdict."""
     edges = [verdicts.threshold]
     called = verdicts.of(scores)
     for side in (scores[called], scores[~called]):

@@ -16,7 +16,7 @@ from llmmon.metrics.base import Metric, Summary, WindowData, metrics
 from llmmon.model import Segment, Window
 from llmmon.pipeline.known_settings import KnownSettings, settings_of
 from llmmon.pipeline.measure import estimate_of
-from llmmon.pipeline.monitors import Monitor, value_range_of
+from llmmon.pipeline.monitors import Monitor, is_uncalibrated, value_range_of
 from llmmon.pipeline.reference import load_window, reference_windows, summarised
 from llmmon.pipeline.segments import select
 from llmmon.store.frames import Frames
@@ -81,7 +81,8 @@ def reasons_of(code_version: str) -> tuple[str, ...]:
 def _monitor(alert: Any, metric: Metric, known: KnownSettings) -> Monitor:
     settings = known.deployment.monitors[alert.monitor]
     limits = value_range_of(known.deployment, settings, metric)
-    return Monitor(alert.monitor, metric, settings, alert.unit, limits, 0)
+    uncalibrated = is_uncalibrated(known.deployment, settings, metric)
+    return Monitor(alert.monitor, metric, settings, alert.unit, limits, 0, uncalibrated)
 
 
 def _summary(

@@ -53,7 +53,7 @@ def load_frames(
     sampled_scorers: Collection[str],
     reviewed_until: datetime | None = None,
 ) -> Frames:
-    """Read the requests, scores and replays of `deployment` in `span`, and the labels and anchors that judge its judges.
+    """Read the requests, scores and replays of `deployment` in `span`, and what is known of its judges.
 
     Parameters
     ----------

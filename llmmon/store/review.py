@@ -79,7 +79,7 @@ class ItemTexts:
 
 def population(
     connection: Connection, deployment: str, window: Window, scorer: str, *, is_sampled: bool
-) -> list[Row[Any]]:
+) -> Sequence[Row[Any]]:
     """Return the judged responses of `window` that can be drawn: ``request_key, occurred_at, score, provenance_id``.
 
     ``probability`` is that of the sample for replay where the scorer judges the sample only (`is_sampled`), else 1.
@@ -87,7 +87,7 @@ def population(
     return fetch(connection, "review_item/population", {**_place(deployment, window, scorer), "is_sampled": is_sampled})
 
 
-def drawn_items(connection: Connection, deployment: str, window: Window, scorer: str) -> list[Row[Any]]:
+def drawn_items(connection: Connection, deployment: str, window: Window, scorer: str) -> Sequence[Row[Any]]:
     """Return what was drawn from windows that overlap `window`."""
     return fetch(connection, "review_item/drawn", _place(deployment, window, scorer))
 
@@ -100,7 +100,7 @@ def keep_items(
     return execute(connection, "review_item/keep", [{**place, **asdict(draw)} for draw in draws]) if draws else 0
 
 
-def labelled_scores(connection: Connection, deployment: str, scorer: str, before: datetime) -> list[Row[Any]]:
+def labelled_scores(connection: Connection, deployment: str, scorer: str, before: datetime) -> Sequence[Row[Any]]:
     """Return ``score, weight, label`` of each item that somebody labelled, of requests before `before`."""
     given = {"deployment": deployment, "scorer": scorer, "before": before}
     return fetch(connection, "review_item/labelled_scores", given)
@@ -121,12 +121,10 @@ def list_items(
     only_open: bool = True,
     after: int | None = None,
     n_rows: int = 50,
-) -> list[Row[Any]]:
+) -> Sequence[Row[Any]]:
     """Return items without their texts, newest first; `after` is the number that a page starts below."""
     given = {"deployment": deployment, "scorer": scorer, "purpose": purpose}
-    return fetch(
-        connection, "review_item/list", {**given, "only_open": only_open, "after": after, "n_rows": n_rows}
-    )
+    return fetch(connection, "review_item/list", {**given, "only_open": only_open, "after": after, "n_rows": n_rows})
 
 
 def item_texts(connection: Connection, review_item_id: int) -> ItemTexts:
@@ -176,7 +174,7 @@ def keep_review(connection: Connection, review: Review) -> int | None:
     return int(found[0].review_id)
 
 
-def standing_reviews(connection: Connection, deployment: str | None, scorer: str | None) -> list[Row[Any]]:
+def standing_reviews(connection: Connection, deployment: str | None, scorer: str | None) -> Sequence[Row[Any]]:
     """Return the last word of each reviewer on each item, without texts of requests."""
     return fetch(connection, "review/export", {"deployment": deployment, "scorer": scorer})
 

@@ -97,9 +97,7 @@ class CalibratedRate:
             found = rogan_gladen(called.mean, size, labels, verdicts)
         detail |= {"method": self.method, **found.detail}
         if found.value is None or found.low is None or found.high is None:
-            return Estimate.absent(
-                str(found.reason), n=len(rows), detail={**detail, "uncalibrated": True}
-            )
+            return Estimate.absent(str(found.reason), n=len(rows), detail={**detail, "uncalibrated": True})
         effective = labels_for_width(found.low, found.high)
         if math.isfinite(effective):
             detail["effective_n"] = round(effective, 1)
@@ -109,7 +107,9 @@ class CalibratedRate:
         """Return the labels that count, and what became of the others."""
         end = max(window.end for window in current.windows)
         reviews = current.reviews
-        inside = (reviews["occurred_at"] >= end - timedelta(days=self.calibration_days)) & (reviews["occurred_at"] < end)
+        inside = (reviews["occurred_at"] >= end - timedelta(days=self.calibration_days)) & (
+            reviews["occurred_at"] < end
+        )
         mine = reviews[inside & (reviews["scorer"] == self.scorer) & (reviews["lane"] == LOGGED)]
         told = mine[mine["label"].notna()]
         usable = told[told["same_judge"].astype(bool)].sort_values("request_key")

@@ -21,4 +21,4 @@ SELECT score.request_key, request.occurred_at, score.value AS score, score.prove
    AND score.value IS NOT NULL
    AND (payload.key_id IS NULL OR subject.key_id IS NOT NULL)  -- what was erased nobody can judge
    AND (sample.probability IS NOT NULL OR NOT %(is_sampled)s)
- ORDER BY score.request_key
+ ORDER BY score.value, score.request_key
