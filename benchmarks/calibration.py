@@ -1,4 +1,4 @@
-"""Corrected rates: how often their intervals cover, and how many labels they need, beside plain rates and classical PPI."""
+"""Corrected rates: how often their intervals cover and how many labels they need, beside plain and classical ones."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.result import Grid
 from llmmon.metrics.calibration import Corrected, Labels, Verdicts, prediction_powered, rogan_gladen
@@ -45,7 +46,7 @@ def run(runs: int = 1000, repeats: int = 300, seed: int = 20261126, scorer: str 
     scorer : str
         Judge of the RAGTruth answers; they are read below ``LLMMON_DATA`` and left out where that is not set.
     """
-    populations = {f"simulated, AUROC {auroc:.2f}": _graded(auroc) for auroc in (0.72, 0.83, 0.88, 0.95)}
+    populations = {f"simulated, AUROC {auroc:.2f}": _graded(auroc) for auroc in (0.72, 0.83, 0.88, 0.92, 0.95)}
     folder = os.environ.get("LLMMON_DATA")
     if folder:
         populations[f"RAGTruth QA train, {scorer}"] = _ragtruth(Path(folder), scorer)
@@ -75,8 +76,8 @@ def _coverage(runs: int, seed: int) -> Grid:
             untold += len(inside["rogan_gladen"]) < runs / 4
         rows.append([f"{se:.2f} / {sp:.2f}", *(_told(found[way]) for way in _WAYS), str(untold)])
     return Grid(
-        title=f"Coverage of 95% intervals: cells within 93-97%, and least to most over the cells; {runs} runs a cell, seed "
-        f"{seed}; {len(RATES)} rates x {len(LABELS)} label counts x {len(WINDOWS)} windows; runs without an interval are left out",
+        title=f"Coverage of 95% intervals: cells within 93-97%, and least to most; {runs} runs a cell, seed {seed}; "
+        f"{len(RATES)} rates x {len(LABELS)} label counts x {len(WINDOWS)} windows; only runs with an interval count",
         columns=["sensitivity / specificity", *_WAYS, "cells where rogan_gladen is mostly absent"],
         rows=rows,
     )
@@ -100,8 +101,8 @@ def _ours_rogan_gladen(labels: Labels, share: float, size: int) -> Interval:
     return _bounds(rogan_gladen(share, size, labels, _BELOW))
 
 
-def _classical_ppi(labels: Labels, share: float, size: int) -> Interval:
-    """PPI++ for a mean with its power tuning and normal interval (arXiv 2311.01453, section 6)."""
+def _classical_ppi(labels: Labels, share: float, size: int) -> tuple[float, float]:
+    """Return PPI++ for a mean with its power tuning and normal interval (arXiv 2311.01453, section 6)."""
     f, y, n = _BELOW.of(labels.score).astype(float), labels.label, len(labels)
     spread = float(f.var())
     tuning = float(np.cov(y, f, bias=True)[0, 1]) / spread / (1 + n / size) if spread else 0.0
@@ -111,7 +112,7 @@ def _classical_ppi(labels: Labels, share: float, size: int) -> Interval:
 
 
 def _delta_rogan_gladen(labels: Labels, share: float, size: int) -> Interval:
-    """The usual normal interval with the delta method."""
+    """Return the usual normal interval, by the delta method."""
     yes, called = labels.label == 1, _BELOW.of(labels.score)
     if yes.all() or not yes.any():
         return None
@@ -125,7 +126,7 @@ def _delta_rogan_gladen(labels: Labels, share: float, size: int) -> Interval:
 
 
 def _raw(labels: Labels, share: float, size: int) -> Interval:
-    """The judge's own rate, taken at its word."""
+    """Return the interval of the judge's own rate, taken at its word."""
     half = Z * math.sqrt(share * (1 - share) / size)
     return share - half, share + half
 
@@ -141,11 +142,15 @@ _WAYS: dict[str, Callable[[Labels, float, int], Interval]] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Population:
-    """Scores, low where something is wrong, with the truth, and the threshold of the verdict."""
+    """Scores, low where something is wrong, with the truth, and the threshold of the verdict.
+
+    `best` is the part of an even draw's labels that a draw would need which knows the odds of the truth at each score.
+    """
 
     score: Floats
     label: Floats
     threshold: float
+    best: float | None = None
 
 
 def _efficiency(
@@ -156,70 +161,87 @@ def _efficiency(
         told: dict[str, list[tuple[float, float, bool]]] = {}
         for repeat in range(repeats):
             rng = np.random.default_rng([seed, repeat])
-            for way, (value, bounds) in _reviewed(population, rng, days, per_day):
-                truth = float(population.label.mean())
-                told.setdefault(way, []).append((bounds[1] - bounds[0], value - truth, bounds[0] <= truth <= bounds[1]))
+            truth = float(population.label.mean())
+            for way, value, (low, high) in _reviewed(population, rng, days, per_day):
+                told.setdefault(way, []).append((high - low, value - truth, low <= truth <= high))
         plain = np.median([width for width, _, _ in told["even draw, plain rate"]])
         for way, results in told.items():
             widths, errors, inside = (np.array(column) for column in zip(*results, strict=True))
             part = (np.median(widths) / plain) ** 2
-            cells = [f"{np.median(widths):.3f}", f"{part:.2f}", f"{inside.mean():.3f}", f"{errors.mean():+.4f}"]
-            rows.append([name, way, *cells])
+            spread = (errors.std() / np.std([error for _, error, _ in told["even draw, plain rate"]])) ** 2
+            cells = [f"{np.median(widths):.3f}", f"{part:.2f}", f"{spread:.2f}"]
+            rows.append([name, way, *cells, f"{inside.mean():.3f}", f"{errors.mean():+.4f}"])
+        if population.best is not None:
+            rows.append([name, "any draw at best", "", f"{population.best:.2f}", "", "", ""])
     return Grid(
-        title=f"{days} days x {per_day} labels, then a window of 2,000; {repeats} repeats, seed {seed}",
-        columns=["population", "way", "median width", "labels needed, of the plain rate's", "coverage", "mean error"],
+        title=f"The rate of {days} days of 2,000 responses, {per_day} labels a day; {repeats} repeats, seed {seed}. "
+        "Labels needed: (width / width of the plain rate)^2 at the same number of labels",
+        columns=[
+            "population",
+            "way",
+            "median width",
+            "labels needed",
+            "variance of the value",
+            "coverage",
+            "mean error",
+        ],
         rows=rows,
     )
 
 
 def _reviewed(
     population: _Population, rng: np.random.Generator, days: int, per_day: int
-) -> Iterator[tuple[str, tuple[float, tuple[float, float]]]]:
-    """Yield the interval of each way to draw and to estimate, over the same days and the same window."""
-    n = len(population.score)
-    traffic = [rng.integers(n, size=500) for _ in range(days)]
-    window = population.score[rng.integers(n, size=2000)]
+) -> Iterator[tuple[str, float, tuple[float, float]]]:
+    """Yield the value and interval of each way to draw and to estimate, over the same days."""
+    traffic = [rng.integers(len(population.score), size=2000) for _ in range(days)]
+    scores = population.score[np.concatenate(traffic)]
     verdicts = Verdicts(threshold=population.threshold, side="below")
-    for way, evenly in (("even draw", 1.0), ("drawn by doubt", 0.2)):
-        known: list[Any] = []
-        for keys in traffic:
-            order = keys[np.argsort(population.score[keys], kind="stable")]
-            rows = [SimpleNamespace(score=population.score[key], probability=1.0) for key in order]
-            chances, _ = odds(rows, known if evenly < 1 else [], n=per_day, evenly=evenly)
-            known += [
-                SimpleNamespace(score=rows[i].score, weight=1 / chances[i], label=population.label[order[i]])
-                for i in systematic(chances, int(rng.integers(2**31)))
-            ]
-        labels = Labels(
-            **{name: np.array([getattr(row, name) for row in known]) for name in ("score", "label", "weight")}
-        )
-        if evenly == 1:
-            # systematic in the order of scores is itself stratified: the plain rate is of a plain draw
-            drawn = population.label[np.concatenate([rng.choice(keys, per_day, replace=False) for keys in traffic])]
-            half = Z * math.sqrt(drawn.var() / len(drawn))
-            yield f"{way}, plain rate", (float(drawn.mean()), (drawn.mean() - half, drawn.mean() + half))
-            share = float(verdicts.of(window).mean())
-            coarse = Labels(score=1.0 - verdicts.of(labels.score), label=labels.label, weight=labels.weight)
-            bounds = _classical_ppi(coarse, share, len(window))
-            assert bounds is not None
-            yield f"{way}, classical PPI++", (sum(bounds) / 2, bounds)
-        found = prediction_powered(window, np.ones(len(window)), len(window), labels, verdicts)
+    even = np.concatenate([rng.choice(keys, per_day, replace=False) for keys in traffic])
+    drawn = population.label[even]
+    half = Z * math.sqrt(drawn.var() / len(drawn))
+    yield "even draw, plain rate", float(drawn.mean()), (drawn.mean() - half, drawn.mean() + half)
+    labels = Labels(score=population.score[even], label=drawn, weight=np.ones(len(even)))
+    called = Labels(score=1.0 - verdicts.of(labels.score), label=drawn, weight=labels.weight)
+    bounds = _classical_ppi(called, float(verdicts.of(scores).mean()), len(scores))
+    yield "even draw, classical PPI++ on verdicts", sum(bounds) / 2, bounds
+    for way, given in (
+        ("even draw, ppi", labels),
+        ("drawn by doubt, ppi", _by_doubt(population, traffic, per_day, rng)),
+    ):
+        found = prediction_powered(scores, np.ones(len(scores)), len(scores), given, verdicts)
         if found.value is not None and found.low is not None and found.high is not None:
-            yield f"{way}, ppi", (found.value, (found.low, found.high))
+            yield way, found.value, (found.low, found.high)
+
+
+def _by_doubt(
+    population: _Population, traffic: Sequence[npt.NDArray[np.int64]], per_day: int, rng: np.random.Generator
+) -> Labels:
+    """Return the labels of items drawn day by day as `llmmon review draw` does, each day knowing the labels before."""
+    known: list[SimpleNamespace] = []
+    for keys in traffic:
+        order = keys[np.argsort(population.score[keys], kind="stable")]
+        rows = [SimpleNamespace(score=population.score[key], probability=1.0) for key in order]
+        chances, _ = odds(rows, known, n=per_day, evenly=0.2)
+        known += [
+            SimpleNamespace(score=rows[index].score, weight=1 / chances[index], label=population.label[order[index]])
+            for index in systematic(chances, int(rng.integers(2**31)))
+        ]
+    score, label, weight = (np.array([getattr(row, name) for row in known]) for name in ("score", "label", "weight"))
+    return Labels(score=score, label=label, weight=weight)
 
 
 def _graded(auroc: float, rate: float = 0.3, n: int = 50_000) -> _Population:
-    """Return scores that are normal given the truth, as far apart as gives the AUROC; the threshold at half a chance."""
+    """Return scores that are normal given the truth, as far apart as gives the AUROC; the threshold is at even odds."""
     from scipy.special import ndtri
 
     rng = np.random.default_rng(7)
     label = (rng.random(n) < rate).astype(float)
     apart = math.sqrt(2) * float(ndtri(auroc))
-    return _Population(
-        score=rng.standard_normal(n) - apart * label,
-        label=label,
-        threshold=-apart / 2 + math.log(rate / (1 - rate)) / apart,
-    )
+    score = rng.standard_normal(n) - apart * label
+    chance = 1 / (1 + np.exp(apart * score + apart**2 / 2 - math.log(rate / (1 - rate))))
+    best = float(np.sqrt(chance * (1 - chance)).mean()) ** 2 / (rate * (1 - rate))
+    threshold = -apart / 2 + math.log(rate / (1 - rate)) / apart
+    return _Population(score=score, label=label, threshold=threshold, best=best)
 
 
 def _ragtruth(folder: Path, name: str) -> _Population:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 FILES = sorted((Path(__file__).parents[2] / "dags").glob("*.py"))
-DAGS = {"ingest", "replay", "sentinel", "measure", "alert", "maintain", "report", "roll_up", "certify"}
+DAGS = {"ingest", "replay", "sentinel", "measure", "alert", "maintain", "report", "roll_up", "certify", "review"}
 
 
 @pytest.fixture(scope="session")

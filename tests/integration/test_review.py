@@ -1,4 +1,4 @@
-"""From a log to a corrected rate: items are drawn, people label them, the window is measured again, and views show it."""
+"""From a log to a corrected rate: items are drawn, people label them, windows are measured again, and views show it."""
 
 from __future__ import annotations
 
