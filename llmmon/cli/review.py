@@ -126,7 +126,7 @@ def label(
 
 
 @review.command("import")
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=click.File(encoding="utf-8", lazy=True))
 @click.option("--by", metavar="NAME", help="Who says it, where a line does not.")
 @context.config_option
 @context.database_option
@@ -168,7 +168,7 @@ def agreement(deployment: str | None, scorer: str | None, database_url: str | No
 @review.command()
 @click.argument("deployment")
 @click.argument("scorer")
-@click.option("--file", type=click.File(encoding="utf-8"), help="Texts of your own, one JSON document a line.")
+@click.option("--file", type=click.File(encoding="utf-8", lazy=True), help="Texts of your own, one JSON document a line.")
 @click.option("--each", default=25, show_default=True, type=click.IntRange(1, 1000), help="Anchors of each label.")
 @context.config_option
 @context.database_option
