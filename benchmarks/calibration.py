@@ -25,9 +25,10 @@ from llmmon.pipeline.draw_review import odds, systematic
 from llmmon.scorers.base import scorers
 
 SUMMARY = "rates corrected by labels: coverage under judges of 60-95%, and labels needed, against even draws"
-ERRORS = (0.6, 0.75, 0.95)
+JUDGES = ((0.6, 0.6), (0.75, 0.75), (0.95, 0.95), (0.6, 0.95), (0.95, 0.6))
+"""Sensitivity and specificity."""
 RATES = (0.02, 0.1, 0.3, 0.5)
-LABELS = (50, 100, 200, 400)
+LABELS = (50, 200, 400)
 WINDOWS = (200, 10_000)
 _BELOW = Verdicts(threshold=0.5, side="below")
 Interval = tuple[float, float] | None
@@ -55,7 +56,7 @@ def run(runs: int = 1000, repeats: int = 300, seed: int = 20261126, scorer: str 
 
 def _coverage(runs: int, seed: int) -> Grid:
     rows = []
-    for se, sp in product(ERRORS, ERRORS):
+    for se, sp in JUDGES:
         found: dict[str, list[float]] = {way: [] for way in _WAYS}
         untold = 0
         for rate, n, size in product(RATES, LABELS, WINDOWS):
@@ -105,7 +106,7 @@ def _classical_ppi(labels: Labels, share: float, size: int) -> tuple[float, floa
     """Return PPI++ for a mean with its power tuning and normal interval (arXiv 2311.01453, section 6)."""
     f, y, n = _BELOW.of(labels.score).astype(float), labels.label, len(labels)
     spread = float(f.var())
-    tuning = float(np.cov(y, f, bias=True)[0, 1]) / spread / (1 + n / size) if spread else 0.0
+    tuning = float(((y - y.mean()) * f).mean()) / spread / (1 + n / size) if spread else 0.0
     centre = tuning * share + float((y - tuning * f).mean())
     half = Z * math.sqrt(tuning**2 * share * (1 - share) / size + float((y - tuning * f).var()) / n)
     return centre - half, centre + half

@@ -5,13 +5,13 @@ from __future__ import annotations
 import getpass
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from llmmon.cli import context
 from llmmon.config import Config
-from llmmon.errors import ConfigError
+from llmmon.errors import ConfigError, ReviewError
 from llmmon.pipeline.agreement import agreement as agreement_of
 from llmmon.pipeline.draw_review import draw_review
 from llmmon.pipeline.fix_anchors import fix_anchors, fix_own_anchors
@@ -126,14 +126,14 @@ def label(
 
 
 @review.command("import")
-@click.argument("file", type=click.File(encoding="utf-8", lazy=True))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--by", metavar="NAME", help="Who says it, where a line does not.")
 @context.config_option
 @context.database_option
-def import_file(file: TextIO, by: str | None, config_path: Path, database_url: str | None) -> None:
+def import_file(file: Path, by: str | None, config_path: Path, database_url: str | None) -> None:
     """Keep the labels of a file of lines {"item": 12, "label": 1, "reviewer": "mira"}; all of them or none."""
     config = context.configuration(config_path)
-    reviews = list(reviews_of_lines(file, where=file.name, reviewer=by))
+    reviews = list(reviews_of_lines(_lines(file), where=str(file), reviewer=by))
     n = keep_reviews(context.open_database(database_url), reviews, config_digest=config.digest)
     click.echo(f"{len(reviews)} reviews read: {n} new, {len(reviews) - n} already there")
 
@@ -168,12 +168,12 @@ def agreement(deployment: str | None, scorer: str | None, database_url: str | No
 @review.command()
 @click.argument("deployment")
 @click.argument("scorer")
-@click.option("--file", type=click.File(encoding="utf-8", lazy=True), help="Texts of your own, one JSON document a line.")
+@click.option("--file", type=click.Path(path_type=Path), help="Texts of your own, one JSON document a line.")
 @click.option("--each", default=25, show_default=True, type=click.IntRange(1, 1000), help="Anchors of each label.")
 @context.config_option
 @context.database_option
 def anchors(
-    deployment: str, scorer: str, file: TextIO | None, each: int, config_path: Path, database_url: str | None
+    deployment: str, scorer: str, file: Path | None, each: int, config_path: Path, database_url: str | None
 ) -> None:
     """Fix anchors of SCORER, which judges them again every day: labelled items, or the rows of --file."""
     config = context.configuration(config_path)
@@ -181,7 +181,7 @@ def anchors(
     if file is None:
         n = fix_anchors(database, config, deployment, scorer, n_each=each)
     else:
-        n = fix_own_anchors(database, config, deployment, scorer, file, where=file.name)
+        n = fix_own_anchors(database, config, deployment, scorer, _lines(file), where=str(file))
     click.echo(f"{deployment} {scorer}: {n} new anchors")
 
 
@@ -211,6 +211,13 @@ def _reviewed(config: Config, deployments: Sequence[str], scorer: str | None) ->
             f"review: {which}{', '.join(deployments)}: add [deployments.NAME.review.SCORER] to say what is asked"
         )
     return found
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReviewError(f"{file}: cannot be read: {error}") from None
 
 
 def _told(item: ItemTexts) -> list[str]:
