@@ -209,6 +209,22 @@ class CounterfactualConfig(Record):
     channels: tuple[Name, ...] | None = None
 
 
+class ReviewConfig(Record):
+    """What people are asked about the responses that one scorer judges; `yes` is what the scorer looks for."""
+
+    question: str = Field("Does any statement of the answer lack support in the documents?", min_length=1)
+    yes: str = Field("unsupported", min_length=1, max_length=40)
+    no: str = Field("supported", min_length=1, max_length=40)
+    per_draw: int = Field(20, ge=1, le=1000)
+    evenly: float = Field(0.2, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _check_answers(self) -> Self:
+        if self.yes == self.no:
+            raise ValueError(f"yes and no are both {self.yes!r}; expected two answers")
+        return self
+
+
 class DeploymentConfig(Record):
     """What is watched: a served model under a route."""
 
@@ -226,6 +242,7 @@ class DeploymentConfig(Record):
     sentinel: SentinelConfig | None = None
     stereotypes: StereotypesConfig | None = None
     counterfactual: CounterfactualConfig | None = None
+    review: Mapping[Name, ReviewConfig] = {}
     alpha: float | None = Field(None, gt=0, lt=1)
 
     def is_active(self, window: Window) -> bool:
@@ -306,6 +323,8 @@ class Config(Record):
                     must_exist(f"{here}.scorers.{scorer_name}.facts", scorer.facts, self.facts)
                 for lane_name in scorer.lanes:
                     must_exist(f"{here}.scorers.{scorer_name}.lanes", lane_name, {"logged", *deployment.lanes})
+            for scorer_name in deployment.review:
+                must_exist(f"{here}.review", scorer_name, deployment.scorers)
             for monitor_name, monitor in deployment.monitors.items():
                 where = f"{here}.monitors.{monitor_name}"
                 given = monitor.metric.parameters
