@@ -117,11 +117,13 @@ def score() -> Counts:
     from llmmon.pipeline.score_responses import score_responses
 
     def step(database: Database, config: Config, deployment: str, window: Window) -> Any:
-        return score_responses(
-            database, config, deployment, window, resolve=lambda name: resolve_connection(name).password
-        )
+        return score_responses(database, config, deployment, window, resolve=_key_of)
 
     return _each(step)
+
+
+def _key_of(connection: str) -> str | None:
+    return resolve_connection(connection).password
 
 
 def measure() -> Counts:
@@ -198,7 +200,7 @@ def rescore_anchors() -> Counts:
     config = configuration()
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     day = Window(start=today - timedelta(days=1), end=today)
-    return {name: judge_again(_store(), config, name, day, resolve=resolve_connection) for name in config.deployments}
+    return {name: judge_again(_store(), config, name, day, resolve=_key_of) for name in config.deployments}
 
 
 def draw_review() -> list[Counts]:
