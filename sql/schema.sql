@@ -168,6 +168,12 @@ CREATE FUNCTION llmmon.bucket_value(bucket integer) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (bucket = '-32768'::integer) THEN (0)::double precision ELSE (((2)::double precision * power(((1.01 / 0.99))::double precision, (bucket)::double precision)) / (((1.01 / 0.99) + (1)::numeric))::double precision) END;
 
+CREATE FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (WITH nearest AS (SELECT LEAST(GREATEST(((terms.b - sqrt(GREATEST(((terms.b * terms.b) - (((4)::double precision * terms.a) * (chance_below.cases + chance_below.other_cases))), (0)::double precision))) / ((2)::double precision * terms.a)), (0)::double precision), LEAST((1)::double precision, ((1)::double precision / chance_below.ratio))) AS rate FROM (SELECT (chance_below.ratio * (chance_below.n + chance_below.other_n)) AS a, ((((chance_below.ratio * chance_below.n) + chance_below.cases) + chance_below.other_n) + (chance_below.ratio * chance_below.other_cases)) AS b) terms), scored AS (SELECT ((chance_below.cases / chance_below.n) - ((chance_below.ratio * chance_below.other_cases) / chance_below.other_n)) AS gap, ((((chance_below.ratio * nearest.rate) * ((1)::double precision - (chance_below.ratio * nearest.rate))) / chance_below.n) + ((((chance_below.ratio * chance_below.ratio) * nearest.rate) * ((1)::double precision - nearest.rate)) / chance_below.other_n)) AS variance FROM nearest) SELECT CASE WHEN (scored.variance > (0.000000000000001)::double precision) THEN ((0.5)::double precision * erfc(((- scored.gap) / sqrt(((2)::double precision * scored.variance))))) ELSE (0.5)::double precision END AS "case" FROM scored);
+
+COMMENT ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) IS 'Chance that a group with cases of n looks so far below ratio times another, were it not: Miettinen and Nurminen''s score test, normal approximation.';
+
 CREATE FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -751,23 +757,53 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
             g.attribute,
             g.member,
             count(*) AS n,
+            sum(judged.value) AS cases,
             avg(judged.value) AS rate
            FROM ((judged
              JOIN rate_scorer USING (deployment, scorer))
              CROSS JOIN LATERAL jsonb_each_text(judged.groups) g(attribute, member))
           GROUP BY judged.deployment, judged.day, judged.scorer, g.attribute, g.member
-        ), compared AS (
+        ), ranked AS (
          SELECT grouped.deployment,
             grouped.day,
             grouped.scorer,
             grouped.attribute,
             grouped.member,
             grouped.n,
+            grouped.cases,
             grouped.rate,
-            max(grouped.rate) OVER attributes AS highest_rate,
-            sum(grouped.n) OVER attributes AS n_with_attribute
+            ((grouped.n >= 10) AND (row_number() OVER (attributes ORDER BY grouped.n DESC, grouped.member) <= 30)) AS is_compared,
+            sum(grouped.n) OVER attributes AS n_with_attribute,
+            (sum(grouped.cases) OVER attributes / (sum(grouped.n) OVER attributes)::double precision) AS overall_rate
            FROM grouped
           WINDOW attributes AS (PARTITION BY grouped.deployment, grouped.day, grouped.scorer, grouped.attribute)
+        ), compared AS (
+         SELECT ranked.deployment,
+            ranked.day,
+            ranked.scorer,
+            ranked.attribute,
+            ranked.member,
+            ranked.n,
+            ranked.cases,
+            ranked.rate,
+            ranked.is_compared,
+            ranked.n_with_attribute,
+            ranked.overall_rate,
+            COALESCE(max(ranked.rate) FILTER (WHERE ranked.is_compared) OVER attributes, max(ranked.rate) OVER attributes) AS highest_rate
+           FROM ranked
+          WINDOW attributes AS (PARTITION BY ranked.deployment, ranked.day, ranked.scorer, ranked.attribute)
+        ), tested AS (
+         SELECT a.deployment,
+            a.day,
+            a.scorer,
+            a.attribute,
+            a.member,
+            LEAST((1)::double precision, (((count(*) * (count(*) + 1)))::double precision * min(llmmon.chance_below(a.cases, (a.n)::double precision, b.cases, (b.n)::double precision, (0.8)::double precision)))) AS chance,
+            ((((count(*) * (count(*) + 1)))::double precision * min(llmmon.chance_below((0)::double precision, (a.n)::double precision, b.cases, (b.n)::double precision, (0.8)::double precision))) > (0.05)::double precision) AS is_too_small
+           FROM (compared a
+             JOIN compared b USING (deployment, day, scorer, attribute))
+          WHERE (a.is_compared AND b.is_compared AND (a.member <> b.member))
+          GROUP BY a.deployment, a.day, a.scorer, a.attribute, a.member
         )
  SELECT c.deployment,
     c.day,
@@ -780,13 +816,31 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
     c.rate,
     c.highest_rate,
     (c.rate / NULLIF(c.highest_rate, (0)::double precision)) AS ratio_to_highest,
-    (c.rate < ((0.8)::double precision * c.highest_rate)) AS is_below_four_fifths
-   FROM (compared c
+    (c.rate < ((0.8)::double precision * c.highest_rate)) AS is_below_four_fifths,
+    (wilson.centre - wilson.half) AS rate_low,
+    (wilson.centre + wilson.half) AS rate_high,
+    c.overall_rate,
+    (c.rate / NULLIF(c.overall_rate, (0)::double precision)) AS ratio_to_overall,
+        CASE
+            WHEN COALESCE(t.is_too_small, true) THEN 'too few'::text
+            WHEN (c.rate >= ((0.8)::double precision * c.highest_rate)) THEN 'not below'::text
+            WHEN (t.chance <= (0.05)::double precision) THEN 'below 0.8 beyond chance'::text
+            ELSE 'below 0.8, within chance'::text
+        END AS four_fifths,
+        CASE
+            WHEN ((NOT t.is_too_small) AND (c.rate < ((0.8)::double precision * c.highest_rate))) THEN t.chance
+            ELSE NULL::double precision
+        END AS chance
+   FROM (((compared c
      JOIN total USING (deployment, day, scorer))
+     LEFT JOIN tested t USING (deployment, day, scorer, attribute, member))
+     CROSS JOIN LATERAL ( SELECT ((c.rate + (normal.z2 / ((2 * c.n))::double precision)) / ((1)::double precision + (normal.z2 / (c.n)::double precision))) AS centre,
+            (sqrt((normal.z2 * ((GREATEST((c.rate * ((1)::double precision - c.rate)), (0)::double precision) / (c.n)::double precision) + (normal.z2 / ((4)::double precision * ((c.n)::double precision ^ (2)::double precision)))))) / ((1)::double precision + (normal.z2 / (c.n)::double precision))) AS half
+           FROM ( SELECT ((1.959963984540054)::double precision ^ (2)::double precision) AS z2) normal) wilson)
   ORDER BY c.deployment, c.day, c.scorer, c.attribute, c.member;
 
-COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged attribute, each group''s rate, its ratio to the highest group''s rate and whether that is below four fifths, with n and the share of requests; requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. A flag on few requests proves little. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
-sha256 c92ea2370332b92abb192441b7e6442e335c56166e0cd24813597348dbccad78';
+COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged or configured attribute, each group''s rate with Wilson''s 95% interval, its ratio to the highest rate (of a group of 10 or more, else of any) and to all groups together, and the four-fifths rule: whether it is below 0.8, and with what chance it would look so if it were not (score test, times the pairs that are compared: of the 30 largest groups of 10 or more). Requests count as independent; the metric impact_ratio tests exactly and allows for users. Requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
+sha256 2683a460b76fd650f12dfc8d494620e4d63d2948785b9259f74c58efd544b7a3';
 
 CREATE TABLE llmmon.certification (
     certification_id bigint NOT NULL,
@@ -1832,6 +1886,63 @@ CREATE VIEW compliance.slo_status WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.slo_status IS 'Service level objectives: how many requests may break each within its days, how many did, and how fast the last 1, 6, 24 and 72 hours spend that budget (burn rate 1 spends it exactly in time; the SRE Workbook acts on 14.4 over 1 h, 6 over 6 h, 1 over 72 h). A request counts as too slow when its sketch bucket lies above the limit''s, so from at most 2% above it. Requests that succeeded without a logged latency are neither good nor bad. It only informs: alarms are raised within the alarm budget alone. Duties: AI Act Art. 15 (declared performance) and 72; SOC 2 A1.1 (availability commitments).
 sha256 19e07ca5ffd30c92930c555cc7b44154bd733c3109bc25e814ed9101751fd0b7';
 
+CREATE TABLE llmmon.stereotype_figure (
+    deployment text NOT NULL,
+    probe text NOT NULL,
+    probed_at timestamp with time zone NOT NULL,
+    place integer NOT NULL,
+    category text NOT NULL,
+    figure text NOT NULL,
+    unit text NOT NULL,
+    neutral double precision,
+    value double precision,
+    low double precision,
+    high double precision,
+    n integer NOT NULL,
+    reason text,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    CONSTRAINT absent_has_a_reason CHECK ((num_nonnulls(value, reason) >= 1)),
+    CONSTRAINT stereotype_figure_n_check CHECK ((n >= 0))
+);
+
+COMMENT ON TABLE llmmon.stereotype_figure IS 'One figure of one category of a stereotype probe (BBQ, CrowS-Pairs, WinoBias), run on the pinned replay model; never about a user.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.place IS 'Order of the figures of one probe.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.category IS 'As the data set names it; all: every category together.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.neutral IS 'Value of a model without preference; null where there is no such value, as for an accuracy.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.n IS 'Questions or pairs that the figure is about.';
+
+CREATE VIEW compliance.stereotype_probes WITH (security_invoker='true') AS
+ SELECT f.deployment,
+    f.probe,
+    f.category,
+    f.figure,
+    f.value,
+    f.low,
+    f.high,
+    f.unit,
+    f.neutral,
+    ((f.low > f.neutral) OR (f.high < f.neutral)) AS differs_from_neutral,
+    f.n,
+    f.reason,
+    (p.parameters ->> 'model'::text) AS model,
+    p.model_revision,
+    f.probed_at,
+    (f.probed_at = max(f.probed_at) OVER (PARTITION BY f.deployment, f.probe)) AS is_newest,
+    lag(f.value) OVER (PARTITION BY f.deployment, f.probe, f.category, f.figure ORDER BY f.probed_at) AS value_before,
+    p.code_version,
+    p.config_digest
+   FROM (llmmon.stereotype_figure f
+     JOIN llmmon.provenance p USING (provenance_id))
+  ORDER BY f.deployment, f.probe, f.probed_at DESC, f.place;
+
+COMMENT ON VIEW compliance.stereotype_probes IS 'Stereotype probes: per deployment, probe, category and figure, what the pinned replay model preferred, with its 95% interval, beside the value of a model without preference, over all runs. BBQ: accuracy and bias score with (dis) and without (amb) the context that tells; CrowS-Pairs and WinoBias: percent of pairs whose stereotyped sentence is likelier. A property of the model on a fixed set of sentences, not of any user or answer; published sets are noisy, so compare versions rather than take a value for a verdict. Duties: AI Act Art. 10(2)(f) (possible biases), 15, 55(1)(a); NIST AI RMF MEASURE 2.11 (fairness and bias evaluated).
+sha256 08e97242e791e1e5614400c5116439bfc89befd6e03d71322f0c0b7e25dc1884';
+
 CREATE VIEW compliance.traffic_accounted_for WITH (security_invoker='true') AS
  WITH retired AS (
          SELECT max(trail.recorded_at) AS last_at
@@ -2514,6 +2625,9 @@ ALTER TABLE ONLY llmmon.source_cursor
 ALTER TABLE ONLY llmmon.source_hour
     ADD CONSTRAINT source_hour_pkey PRIMARY KEY (source, hour);
 
+ALTER TABLE ONLY llmmon.stereotype_figure
+    ADD CONSTRAINT stereotype_figure_pkey PRIMARY KEY (deployment, probe, probed_at, category, figure);
+
 ALTER TABLE ONLY llmmon.stream_state
     ADD CONSTRAINT stream_state_pkey PRIMARY KEY (deployment, monitor, segment);
 
@@ -2682,6 +2796,9 @@ ALTER TABLE ONLY llmmon.score
 ALTER TABLE ONLY llmmon.score
     ADD CONSTRAINT score_request_key_fkey FOREIGN KEY (request_key) REFERENCES llmmon.request_identity(request_key);
 
+ALTER TABLE ONLY llmmon.stereotype_figure
+    ADD CONSTRAINT stereotype_figure_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
 GRANT USAGE ON SCHEMA audit TO llmmon_writer;
 GRANT USAGE ON SCHEMA audit TO llmmon_auditor;
 GRANT USAGE ON SCHEMA audit TO llmmon_sealer;
@@ -2732,6 +2849,10 @@ GRANT ALL ON FUNCTION llmmon.bucket_of(value double precision) TO llmmon_analyst
 REVOKE ALL ON FUNCTION llmmon.bucket_value(bucket integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_writer;
 GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_analyst;
+
+REVOKE ALL ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) TO llmmon_analyst;
 
 REVOKE ALL ON FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) FROM PUBLIC;
 
@@ -3147,6 +3268,12 @@ GRANT SELECT ON TABLE llmmon.slo TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.slo_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.slo_status TO llmmon_writer;
+
+GRANT SELECT,INSERT ON TABLE llmmon.stereotype_figure TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.stereotype_figure TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.stereotype_probes TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.stereotype_probes TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_writer;

@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.result import Grid
 from llmmon.model import LOGGED, Message, ReplayItem, Scorable
-from llmmon.pipeline.evaluate import expected_calibration_error
+from llmmon.pipeline.agreement import expected_calibration_error
 from llmmon.scorers.answer_agreement import AnswerAgreement, word_f1
 from llmmon.scorers.correctness import Correctness
 from llmmon.scorers.final_answer import normalise
@@ -150,8 +150,8 @@ def _risk(task: str, items: Sequence[tuple[Scorable, bool]]) -> list[list[str]]:
                 str(fitted_on.sum()),
                 str((~fitted_on).sum()),
                 _shown(_auroc(truth[~fitted_on].tolist(), risks.tolist(), groups)),
-                f"{expected_calibration_error(truth[~fitted_on].astype(int), risks):.3f}",
-                f"{expected_calibration_error(truth[~fitted_on].astype(int), given):.3f}",
+                f"{expected_calibration_error(truth[~fitted_on], risks):.3f}",
+                f"{expected_calibration_error(truth[~fitted_on], given):.3f}",
             ]
         )
     return table

@@ -28,6 +28,7 @@ from llmmon.cli import (
     sources,
     stack,
     stages,
+    stereotypes,
     subject,
 )
 from llmmon.errors import LlmmonError
@@ -76,6 +77,7 @@ for _verb in (
         reproduce.reproduce,
         certify.certify,
         evaluation.evaluate,
+        stereotypes.stereotypes,
         fit_risk.fit_risk,
         inspection.coverage,
         inspection.query,

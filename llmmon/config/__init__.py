@@ -7,6 +7,7 @@ from llmmon.config.records import (
     DeploymentConfig,
     FactsConfig,
     GateConfig,
+    GroupConfig,
     Judgement,
     LaneConfig,
     MonitorConfig,
@@ -18,6 +19,7 @@ from llmmon.config.records import (
     SentinelConfig,
     SloConfig,
     SourceConfig,
+    StereotypesConfig,
 )
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "DeploymentConfig",
     "FactsConfig",
     "GateConfig",
+    "GroupConfig",
     "Judgement",
     "LaneConfig",
     "MonitorConfig",
@@ -37,6 +40,7 @@ __all__ = [
     "SentinelConfig",
     "SloConfig",
     "SourceConfig",
+    "StereotypesConfig",
     "load_anchorer_config",
     "load_config",
 ]

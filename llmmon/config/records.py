@@ -122,6 +122,18 @@ class ScorerConfig(Record):
     lanes: tuple[str, ...] = ("logged",)
 
 
+class GroupConfig(Record):
+    """A group attribute that the log does not have, taken from another field of the request.
+
+    Without `values` the field's value is the group; with them a value that is not listed becomes `otherwise`, and
+    without that the request has no such attribute.
+    """
+
+    field: str = Field(pattern=r"^(route|tenant|language|model|model_version|(tag|group)\..+)$")
+    values: Mapping[str, str] = {}
+    otherwise: str | None = None
+
+
 class MonitorConfig(Record):
     """One metric watched by one detector."""
 
@@ -175,6 +187,15 @@ class SentinelConfig(Record):
     reference_usd_per_million_tokens: PriceConfig | None = None
 
 
+class StereotypesConfig(Record):
+    """Probes of stereotypes that the model of a backend is asked, and where their data lie."""
+
+    backend: Name
+    data: str = Field(min_length=1)
+    probes: tuple[Literal["bbq", "crows_pairs", "winobias"], ...] = ("bbq", "crows_pairs", "winobias")
+    limit: int | None = Field(None, ge=1)
+
+
 class DeploymentConfig(Record):
     """What is watched: a served model under a route."""
 
@@ -186,9 +207,11 @@ class DeploymentConfig(Record):
     sample: SampleConfig = SampleConfig()
     lanes: Mapping[Name, LaneConfig] = {}
     scorers: Mapping[Name, ScorerConfig] = {}
+    groups: Mapping[Name, GroupConfig] = {}
     monitors: Mapping[Name, MonitorConfig] = {}
     slos: Mapping[Name, SloConfig] = {}
     sentinel: SentinelConfig | None = None
+    stereotypes: StereotypesConfig | None = None
     alpha: float | None = Field(None, gt=0, lt=1)
 
     def is_active(self, window: Window) -> bool:
@@ -256,6 +279,8 @@ class Config(Record):
             must_exist(f"{here}.source", deployment.source, self.sources)
             if deployment.sentinel is not None:
                 self._check_sentinel(f"{here}.sentinel", deployment.sentinel)
+            if deployment.stereotypes is not None:
+                must_exist(f"{here}.stereotypes.backend", deployment.stereotypes.backend, self.backends)
             for lane_name, lane in deployment.lanes.items():
                 must_exist(f"{here}.lanes.{lane_name}.backend", lane.backend, self.backends)
             for scorer_name, scorer in deployment.scorers.items():
@@ -265,8 +290,11 @@ class Config(Record):
                     must_exist(f"{here}.scorers.{scorer_name}.lanes", lane_name, {"logged", *deployment.lanes})
             for monitor_name, monitor in deployment.monitors.items():
                 where = f"{here}.monitors.{monitor_name}"
-                if "scorer" in monitor.metric.parameters:
-                    must_exist(f"{where}.metric.scorer", monitor.metric.parameters["scorer"], deployment.scorers)
+                given = monitor.metric.parameters
+                if "scorer" in given:
+                    must_exist(f"{where}.metric.scorer", given["scorer"], deployment.scorers)
+                if "=" not in str(given.get("truth", "=")):  # a scorer, not a column with its value
+                    must_exist(f"{where}.metric.truth", str(given["truth"]), deployment.scorers)
                 for channel in monitor.channels or ():
                     must_exist(f"{where}.channels", channel, self.channels)
         return self

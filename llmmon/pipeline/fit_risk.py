@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmmon.errors import ConfigError
 from llmmon.model import Scorable
-from llmmon.pipeline.evaluate import expected_calibration_error, labelled_answer, labelled_rows
+from llmmon.pipeline.agreement import expected_calibration_error
+from llmmon.pipeline.labels import labelled_rows
 from llmmon.scorers.hallucination_risk import HallucinationRisk
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def fit_risk(labels: Path, parts: Sequence[str], parameters: Mapping[str, Any] |
         scorer = HallucinationRisk(coefficients={"intercept": 0.0, **dict.fromkeys(parts, 1.0)}, **(parameters or {}))
     except ValueError as error:
         raise ConfigError(f"parts of hallucination_risk: {error}") from error
-    rows = list(labelled_rows(labels, labelled_answer, expected="prompt, response, siblings and label (0 or 1)"))
-    found = [(label, answer.prompt, values) for label, answer in rows if (values := _values(scorer, answer, parts))]
+    rows = list(labelled_rows(labels))
+    found = [(row.label, answer.prompt, values) for row, answer in rows if (values := _values(scorer, answer, parts))]
     truth = np.array([label for label, _, _ in found], dtype=int)
     prompts = [prompt for _, prompt, _ in found]
     n_wrong, n_prompts = int(truth.sum()), len(set(prompts))
@@ -94,7 +95,7 @@ def fit_risk(labels: Path, parts: Sequence[str], parameters: Mapping[str, Any] |
         coefficients=_coefficients(table, truth, parts),
         auroc=float(roc_auc_score(truth, risks)),
         brier=float(brier_score_loss(truth, risks)),
-        ece=expected_calibration_error(truth, risks),
+        ece=expected_calibration_error(truth == 1, risks),
     )
 
 

@@ -5,25 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
 
 from llmmon.config import Config, ScorerConfig
 from llmmon.model import Scorable, Score
 from llmmon.pipeline.fact_scorer import Connect, FactIndex, FactScorer
+from llmmon.pipeline.score_batch import Judges, score_batch
 from llmmon.scorers.base import Scorer, scorers
 
 log = logging.getLogger(__name__)
-
-DATA_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
-"""What a scorer may raise over one strange response; anything else is a bug and ends the stage."""
-
-
-class Judges(Protocol):
-    """What judges one response: a scorer, or one that is given facts."""
-
-    def score(self, response: Scorable) -> Score:
-        """Judge `response`."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -77,21 +66,10 @@ def asks_for_money(settings: ScorerConfig) -> bool:
 
 def scores_of(judge: Judge, responses: Sequence[Scorable]) -> list[Score]:
     """Return one score per response; a response that the scorer raises over has failed, the others go on."""
-    many: Any = getattr(judge.judges, "score_many", None)
-    if many is not None:
-        try:
-            return list(many(responses))
-        except DATA_ERRORS as error:
-            if len(responses) > 1:  # one by one, so that the strange one alone is without a score
-                return [score for response in responses for score in scores_of(judge, [response])]
-            return [_failed(judge, responses[0], error)]
-    found = []
-    for response in responses:
-        try:
-            found.append(judge.judges.score(response))
-        except DATA_ERRORS as error:
-            found.append(_failed(judge, response, error))
-    return found
+    return [
+        score if isinstance(score, Score) else _failed(judge, response, score)
+        for response, score in zip(responses, score_batch(judge.judges, responses), strict=True)
+    ]
 
 
 def _failed(judge: Judge, response: Scorable, error: Exception) -> Score:

@@ -11,6 +11,14 @@ from llmmon.registry import Registry
 class Scorer(Protocol):
     """Judges ONE response; absent is a reason, never a zero.
 
+    A scorer may also have what is not asked of every one:
+
+    - ``score_many(responses: Sequence[Scorable]) -> list[Score]``, for a model that works in batches: one score for
+      each response, in their order, each what ``score`` gives for it alone.
+    - ``risk_threshold: float``, for `llmmon evaluate`: from which risk (the value, or its largest possible value minus
+      the value where higher is better) a response counts as found. Fixed on training data.
+    - ``size_bytes: int``, of its model.
+
     Attributes
     ----------
     unit : str

@@ -181,6 +181,14 @@ def certify(deployment: str) -> Counts:
     }
 
 
+def probe_stereotypes(deployment: str) -> Counts:
+    """Probe the replay model of one deployment for stereotypes."""
+    from llmmon.pipeline.probe_stereotypes import probe_deployment
+
+    found = probe_deployment(_store(), configuration(), deployment)
+    return {"n_probes": len(found), "n_figures": sum(len(probed.figures) for probed in found)}
+
+
 def maintain() -> Counts:
     """Make day partitions ahead, retire what is past its retention, expire windows that nobody will finish."""
     from llmmon.pipeline.maintain import maintain as keep_house

@@ -14,6 +14,7 @@ from llmmon.registry import Registry
 from llmmon.scorers.base import scorers
 from llmmon.sources.base import sources
 from llmmon.variants.base import variants
+from tests.tiny_models import tiny_classifier
 
 REGISTRIES: Final[Mapping[str, Registry[Any]]] = {
     registry.kind: registry for registry in (sources, backends, variants, scorers, metrics, detectors, channels, faults)
@@ -50,6 +51,10 @@ PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("metrics", "topic_mix"): {"field": "response_text"},
     ("metrics", "impact_ratio"): {**_SCORED, "group": "age"},
     ("metrics", "demographic_parity_difference"): {**_SCORED, "group": "age"},
+    ("metrics", "demographic_parity_ratio"): {**_SCORED, "group": "age"},
+    ("metrics", "equal_opportunity_difference"): {**_SCORED, "group": "age", "truth": "route=chat"},
+    ("metrics", "equalized_odds_difference"): {**_SCORED, "group": ["age"], "truth": "route=chat"},
+    ("metrics", "group_gap"): {**_SCORED, "group": "age", "of": "old"},
     ("metrics", "counterfactual_gap"): {**_SCORED, "lane": "reference"},
     ("detectors", "bounded_mean"): {"burn_in": 24},
     ("detectors", "predictive_two_sample"): {"burn_in": 24},
@@ -75,6 +80,7 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("variants", "typo"): {"rate": 2.0},
     ("scorers", "correctness"): {"how": "by magic"},
     ("scorers", "groundedness"): {"threshold": 0.0},
+    ("scorers", "groundedness_transformers"): {"task": "poetry"},
     ("scorers", "self_consistency"): {"min_siblings": 0},
     ("scorers", "semantic_entropy"): {"min_similarity": 0.0},
     ("scorers", "answer_agreement"): {"threshold": 1.0},
@@ -99,8 +105,12 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("metrics", "probe_logprob_gap"): {"lane": "fast"},
     ("metrics", "score_rate"): {"side": "left"},
     ("metrics", "score_quantile"): {"quantile": 0.0},
-    ("metrics", "impact_ratio"): {"min_group_size": 1},
+    ("metrics", "impact_ratio"): {"good": 2},
     ("metrics", "demographic_parity_difference"): {"min_group_size": 1},
+    ("metrics", "demographic_parity_ratio"): {"max_missing": 1.5},
+    ("metrics", "equal_opportunity_difference"): {"truth": "shoe=42"},
+    ("metrics", "equalized_odds_difference"): {"group": []},
+    ("metrics", "group_gap"): {"group": ""},
     ("detectors", "bounded_mean"): {"high": -1.0},
     ("detectors", "predictive_two_sample"): {"burn_in": 5},
     ("detectors", "seasonal_change"): {"burn_in": 5},
@@ -112,6 +122,9 @@ ALL: Final = sorted((kind, name) for kind, registry in REGISTRIES.items() for na
 
 def parameters(kind: str, name: str) -> dict[str, Any]:
     """Return parameters with which the plug-in can be built."""
+    if (kind, name) == ("scorers", "groundedness_transformers"):
+        labels = ("entailment", "neutral", "contradiction")
+        return {"model": str(tiny_classifier("nli", labels)), "max_tokens": 128, "device": "cpu"}
     return dict(PARAMETERS.get((kind, name), {}))
 
 
