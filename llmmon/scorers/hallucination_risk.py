@@ -58,7 +58,7 @@ class HallucinationRisk:
     min_similarity: float = 0.8
     model: str | None = None
     revision: str | None = None
-    device: str = "cpu"
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.coefficients) - {"intercept", *PARTS})
