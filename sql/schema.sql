@@ -842,6 +842,216 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged or configured attribute, each group''s rate with Wilson''s 95% interval, its ratio to the highest rate (of a group of 10 or more, else of any) and to all groups together, and the four-fifths rule: whether it is below 0.8, and with what chance it would look so if it were not (score test, times the pairs that are compared: of the 30 largest groups of 10 or more). Requests count as independent; the metric impact_ratio tests exactly and allows for users. Requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
 sha256 2683a460b76fd650f12dfc8d494620e4d63d2948785b9259f74c58efd544b7a3';
 
+CREATE TABLE llmmon.measurement (
+    measurement_id bigint NOT NULL,
+    deployment text NOT NULL,
+    monitor text NOT NULL,
+    segment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    value double precision,
+    low double precision,
+    high double precision,
+    n bigint NOT NULL,
+    unit text NOT NULL,
+    reason text,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reference_summary_id bigint,
+    change_id bigint NOT NULL,
+    CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
+    CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
+    CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
+    CONSTRAINT measurement_n_check CHECK ((n >= 0)),
+    CONSTRAINT measurement_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
+);
+
+COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
+
+COMMENT ON COLUMN llmmon.measurement.reference_summary_id IS 'What the window was compared with; NULL where the metric needs no reference, and for a reference window, which is compared with the others.';
+
+COMMENT ON COLUMN llmmon.measurement.change_id IS 'Grows with every version, and when a provisional one is completed in place.';
+
+CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
+ SELECT DISTINCT ON (deployment, monitor, segment, window_start) measurement_id,
+    deployment,
+    monitor,
+    segment,
+    window_start,
+    window_end,
+    version,
+    value,
+    low,
+    high,
+    n,
+    unit,
+    reason,
+    detail,
+    provenance_id,
+    measured_at,
+    reference_summary_id
+   FROM llmmon.measurement
+  ORDER BY deployment, monitor, segment, window_start, version DESC;
+
+CREATE VIEW compliance.counterfactual_gaps WITH (security_invoker='true') AS
+ WITH gap AS (
+         SELECT m.deployment,
+            m.monitor,
+            m.segment,
+            m.window_start,
+            ((m.window_start AT TIME ZONE 'UTC'::text))::date AS day,
+            m.unit,
+            (p.parameters ->> 'attribute'::text) AS attribute,
+            (m.detail ->> 'group'::text) AS group_name,
+            (m.detail -> 'minus'::text) AS minus_groups,
+            (p.parameters ->> 'scorer'::text) AS outcome,
+            (p.parameters ->> 'lane'::text) AS lane,
+            m.n,
+            ((m.detail ->> 'sum'::text))::double precision AS total,
+            ((m.detail ->> 'sum_squares'::text))::double precision AS squares,
+            ((m.detail ->> 'n_without_term'::text))::bigint AS n_without_term,
+            ((m.detail ->> 'n_mixed'::text))::bigint AS n_mixed,
+            ((m.detail ->> 'noise_floor'::text))::double precision AS noise,
+            ((m.detail ->> 'n_noise'::text))::bigint AS n_noise,
+            ((m.detail ->> 'detectable_errors'::text))::double precision AS detectable_errors
+           FROM (llmmon.measurement_latest m
+             JOIN llmmon.provenance p USING (provenance_id))
+          WHERE ((p.kind = 'metrics'::text) AND (p.plugin = 'counterfactual_gap'::text) AND (m.value IS NOT NULL) AND (m.n > 0))
+        ), others AS (
+         SELECT gap.deployment,
+            gap.monitor,
+            gap.segment,
+            gap.day,
+            string_agg(DISTINCT other.name, ', '::text ORDER BY other.name) AS minus_groups
+           FROM (gap
+             CROSS JOIN LATERAL jsonb_array_elements_text(gap.minus_groups) other(name))
+          GROUP BY gap.deployment, gap.monitor, gap.segment, gap.day
+        ), summed AS (
+         SELECT gap.deployment,
+            gap.monitor,
+            gap.segment,
+            gap.day,
+            gap.attribute,
+            gap.group_name,
+            gap.outcome,
+            gap.lane,
+            gap.unit,
+            count(*) AS n_windows,
+            max(gap.window_start) AS last_window,
+            (sum(gap.n))::double precision AS n,
+            sum(gap.total) AS total,
+            sum(gap.squares) AS squares,
+            sum(gap.n_without_term) AS n_without_term,
+            sum(gap.n_mixed) AS n_mixed,
+            (sum((gap.noise * (gap.n_noise)::double precision)) / (NULLIF(sum(gap.n_noise), (0)::numeric))::double precision) AS noise_floor,
+            max(gap.detectable_errors) AS detectable_errors
+           FROM gap
+          GROUP BY gap.deployment, gap.monitor, gap.segment, gap.day, gap.attribute, gap.group_name, gap.outcome, gap.lane, gap.unit
+        ), adjusted AS (
+         SELECT summed.deployment,
+            summed.monitor,
+            summed.segment,
+            summed.day,
+            summed.attribute,
+            summed.group_name,
+            summed.outcome,
+            summed.lane,
+            summed.unit,
+            summed.n_windows,
+            summed.last_window,
+            summed.n,
+            summed.total,
+            summed.squares,
+            summed.n_without_term,
+            summed.n_mixed,
+            summed.noise_floor,
+            summed.detectable_errors,
+            (summed.total / (summed.n + (2)::double precision)) AS centre,
+            sqrt(((((summed.squares + (2)::double precision) / (summed.n + (2)::double precision)) - ((summed.total / (summed.n + (2)::double precision)) ^ (2)::double precision)) / (summed.n + (2)::double precision))) AS error
+           FROM summed
+        ), tested AS (
+         SELECT adjusted.deployment,
+            adjusted.monitor,
+            adjusted.segment,
+            adjusted.day,
+            adjusted.attribute,
+            adjusted.group_name,
+            adjusted.outcome,
+            adjusted.lane,
+            adjusted.unit,
+            adjusted.n_windows,
+            adjusted.last_window,
+            adjusted.n,
+            adjusted.total,
+            adjusted.squares,
+            adjusted.n_without_term,
+            adjusted.n_mixed,
+            adjusted.noise_floor,
+            adjusted.detectable_errors,
+            adjusted.centre,
+            adjusted.error,
+            erfc(((abs(adjusted.centre) / adjusted.error) / sqrt((2)::double precision))) AS p_value
+           FROM adjusted
+        ), ranked AS (
+         SELECT tested.deployment,
+            tested.monitor,
+            tested.segment,
+            tested.day,
+            tested.attribute,
+            tested.group_name,
+            tested.outcome,
+            tested.lane,
+            tested.unit,
+            tested.n_windows,
+            tested.last_window,
+            tested.n,
+            tested.total,
+            tested.squares,
+            tested.n_without_term,
+            tested.n_mixed,
+            tested.noise_floor,
+            tested.detectable_errors,
+            tested.centre,
+            tested.error,
+            tested.p_value,
+            row_number() OVER (PARTITION BY tested.deployment, tested.day ORDER BY tested.p_value, tested.monitor, tested.segment) AS rank,
+            count(*) OVER (PARTITION BY tested.deployment, tested.day) AS n_tests
+           FROM tested
+        )
+ SELECT r.deployment,
+    r.day,
+    r.attribute,
+    r.group_name,
+    others.minus_groups,
+    r.outcome,
+    r.monitor,
+    r.segment,
+    r.lane,
+    (r.n)::bigint AS n_pairs,
+    (r.total / r.n) AS gap,
+    (r.centre - ((1.959963984540054)::double precision * r.error)) AS low,
+    (r.centre + ((1.959963984540054)::double precision * r.error)) AS high,
+    r.unit,
+    (r.detectable_errors * r.error) AS smallest_detectable_gap,
+    r.noise_floor,
+    r.p_value,
+    max(LEAST((1)::double precision, ((((r.n_tests - r.rank) + 1))::double precision * r.p_value))) OVER (PARTITION BY r.deployment, r.day ORDER BY r.rank) AS p_holm,
+    r.n_tests,
+    e.e_value,
+    e.effect AS gap_since_it_began,
+    r.n_without_term,
+    r.n_mixed,
+    r.n_windows
+   FROM ((ranked r
+     JOIN others USING (deployment, monitor, segment, day))
+     LEFT JOIN llmmon.evidence e ON (((e.deployment = r.deployment) AND (e.monitor = r.monitor) AND (e.segment = r.segment) AND (e.window_start = r.last_window))))
+  ORDER BY r.deployment, r.day, r.attribute, r.group_name, r.outcome, r.segment;
+
+COMMENT ON VIEW compliance.counterfactual_gaps IS 'Counterfactual gaps: per day and monitor, what exchanging a group in real prompts did to an outcome of the answers. The gap is the group''s score minus the others'' on the same prompts, with a 95% interval; beside it the gap that pairs like the day''s find with power 80%, the p-value of "no gap", the same corrected (Holm) for all attributes, groups and outcomes of the deployment''s day, the noise floor (how far two answers to one prompt are apart), and the anytime-valid evidence after the day. Prompts that name no group, or both alike, are counted. Duties: AI Act Art. 10(2)(f)-(g), 15(4), 26(5); EU Charter Art. 21; Colorado SB 24-205; NIST AI RMF MEASURE 2.11.
+sha256 deb701dd7b834986c4b5839d77e02148f1a7c1b68c7e74409d31ca652b250ce6';
+
 CREATE TABLE llmmon.certification (
     certification_id bigint NOT NULL,
     deployment text NOT NULL,
@@ -964,59 +1174,6 @@ CREATE VIEW compliance.detection_power WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.detection_power IS 'Detection power: per deployment, what the newest certification showed its monitors to notice. Each row is a monitor (* for all of the deployment together), a planted fault and its size: how often it was noticed with its 95% interval, how soon, how far it moves the monitor''s value, and the smallest size that at least 80% of runs noticed. Fault none: nothing was planted, so what was noticed is a false alarm. Duties: AI Act Art. 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.13 (effectiveness of measures).
 sha256 8d6b404a130d13d6d81314272202bb3ee642e048999b9ada1f2e2fcaeed78324';
-
-CREATE TABLE llmmon.measurement (
-    measurement_id bigint NOT NULL,
-    deployment text NOT NULL,
-    monitor text NOT NULL,
-    segment text NOT NULL,
-    window_start timestamp with time zone NOT NULL,
-    window_end timestamp with time zone NOT NULL,
-    version integer DEFAULT 1 NOT NULL,
-    value double precision,
-    low double precision,
-    high double precision,
-    n bigint NOT NULL,
-    unit text NOT NULL,
-    reason text,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    provenance_id bigint NOT NULL,
-    measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    reference_summary_id bigint,
-    change_id bigint NOT NULL,
-    CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
-    CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
-    CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
-    CONSTRAINT measurement_n_check CHECK ((n >= 0)),
-    CONSTRAINT measurement_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
-);
-
-COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
-
-COMMENT ON COLUMN llmmon.measurement.reference_summary_id IS 'What the window was compared with; NULL where the metric needs no reference, and for a reference window, which is compared with the others.';
-
-COMMENT ON COLUMN llmmon.measurement.change_id IS 'Grows with every version, and when a provisional one is completed in place.';
-
-CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
- SELECT DISTINCT ON (deployment, monitor, segment, window_start) measurement_id,
-    deployment,
-    monitor,
-    segment,
-    window_start,
-    window_end,
-    version,
-    value,
-    low,
-    high,
-    n,
-    unit,
-    reason,
-    detail,
-    provenance_id,
-    measured_at,
-    reference_summary_id
-   FROM llmmon.measurement
-  ORDER BY deployment, monitor, segment, window_start, version DESC;
 
 CREATE TABLE llmmon.probe (
     deployment text NOT NULL,
@@ -3038,6 +3195,15 @@ GRANT SELECT(key_id) ON TABLE llmmon.score TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_writer;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.measurement TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;
+
+GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.counterfactual_gaps TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.counterfactual_gaps TO llmmon_writer;
+
 GRANT SELECT,INSERT ON TABLE llmmon.certification TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.certification TO llmmon_analyst;
 
@@ -3046,12 +3212,6 @@ GRANT SELECT ON TABLE llmmon.certification_result TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.detection_power TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.detection_power TO llmmon_writer;
-
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.measurement TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;
-
-GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.probe TO llmmon_writer;
 

@@ -20,6 +20,7 @@ from llmmon.cli import (
     facts,
     fit_risk,
     inspection,
+    power,
     probe,
     quarantine,
     reproduce,
@@ -30,6 +31,7 @@ from llmmon.cli import (
     stages,
     stereotypes,
     subject,
+    train,
 )
 from llmmon.errors import LlmmonError
 
@@ -73,12 +75,14 @@ for _verb in (
     *(batch.batch, quarantine.quarantine, subject.subject, facts.facts),
     *(
         certify.certify,
+        power.power,
         explain.explain,
         reproduce.reproduce,
         certify.certify,
         evaluation.evaluate,
         stereotypes.stereotypes,
         fit_risk.fit_risk,
+        train.train,
         inspection.coverage,
         inspection.query,
         inspection.plugins,

@@ -4,6 +4,7 @@ from llmmon.config.anchorer import AnchorerConfig
 from llmmon.config.reading import load_anchorer_config, load_config
 from llmmon.config.records import (
     Config,
+    CounterfactualConfig,
     DeploymentConfig,
     FactsConfig,
     GateConfig,
@@ -25,6 +26,7 @@ from llmmon.config.records import (
 __all__ = [
     "AnchorerConfig",
     "Config",
+    "CounterfactualConfig",
     "DeploymentConfig",
     "FactsConfig",
     "GateConfig",

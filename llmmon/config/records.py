@@ -196,6 +196,19 @@ class StereotypesConfig(Record):
     limit: int | None = Field(None, ge=1)
 
 
+class CounterfactualConfig(Record):
+    """Groups that a lane's prompts are swapped between, and outcomes that must not depend on them."""
+
+    lane: Name
+    attributes: Mapping[Name, tuple[str, ...]] = Field(min_length=1)
+    outcomes: Mapping[Name, Annotated[float, Field(ge=0)]] = Field(min_length=1)
+    max_groups: int = Field(3, ge=1)
+    lexicons: Mapping[Name, tuple[str, ...]] = {}
+    excess: bool = True
+    severity: Severity = "warning"
+    channels: tuple[Name, ...] | None = None
+
+
 class DeploymentConfig(Record):
     """What is watched: a served model under a route."""
 
@@ -212,6 +225,7 @@ class DeploymentConfig(Record):
     slos: Mapping[Name, SloConfig] = {}
     sentinel: SentinelConfig | None = None
     stereotypes: StereotypesConfig | None = None
+    counterfactual: CounterfactualConfig | None = None
     alpha: float | None = Field(None, gt=0, lt=1)
 
     def is_active(self, window: Window) -> bool:
@@ -281,6 +295,10 @@ class Config(Record):
                 self._check_sentinel(f"{here}.sentinel", deployment.sentinel)
             if deployment.stereotypes is not None:
                 must_exist(f"{here}.stereotypes.backend", deployment.stereotypes.backend, self.backends)
+            if deployment.counterfactual is not None:
+                must_exist(f"{here}.counterfactual.lane", deployment.counterfactual.lane, deployment.lanes)
+                for outcome in deployment.counterfactual.outcomes:
+                    must_exist(f"{here}.counterfactual.outcomes", outcome, deployment.scorers)
             for lane_name, lane in deployment.lanes.items():
                 must_exist(f"{here}.lanes.{lane_name}.backend", lane.backend, self.backends)
             for scorer_name, scorer in deployment.scorers.items():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from llmmon.model.json import Json, digest_of
 from llmmon.model.measurement import (
+    BETS,
     STANDARD_ERROR,
     Alert,
     Direction,
@@ -25,6 +26,7 @@ from llmmon.model.stereotype import StereotypeFigure
 from llmmon.model.window import Window
 
 __all__ = [
+    "BETS",
     "LOGGED",
     "STANDARD_ERROR",
     "Alert",

@@ -7,13 +7,15 @@ from typing import Final
 
 from llmmon.backends.base import backends
 from llmmon.channels.base import channels
-from llmmon.config import Config, DeploymentConfig
+from llmmon.config import Config, CounterfactualConfig, DeploymentConfig
+from llmmon.errors import ConfigError
 from llmmon.metrics.base import metrics
 from llmmon.pipeline.probe_prompts import load_prompts
 from llmmon.pipeline.watches import detector_of
 from llmmon.scorers.base import scorers
 from llmmon.sources.base import sources
 from llmmon.variants.base import variants
+from llmmon.variants.lexicon import lexicon
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ def check_plugins(config: Config) -> None:
         here = f"deployments.{name}"
         if deployment.sentinel is not None:
             load_prompts(deployment.sentinel, where=f"{here}.sentinel")
+        if deployment.counterfactual is not None:
+            _check_groups(deployment.counterfactual, where=f"{here}.counterfactual")
         for lane_name, lane in deployment.lanes.items():
             for variant in lane.variants:
                 variant.create(variants, where=f"{here}.lanes.{lane_name}.variants")
@@ -59,3 +63,13 @@ def check_plugins(config: Config) -> None:
 
 def _only_a_judge(deployment: DeploymentConfig) -> bool:
     return {scorer.judge.type for scorer in deployment.scorers.values()} - _SAY_NOTHING_OF_TRUTH == {"llm_judge"}
+
+
+def _check_groups(settings: CounterfactualConfig, *, where: str) -> None:
+    for attribute, groups in settings.attributes.items():
+        files = settings.lexicons.get(attribute, ())
+        variants.create("attribute_swap", {"attribute": attribute, "lexicons": files}, where=f"{where}.attributes")
+        known = lexicon(attribute, files).groups
+        unknown = [group for group in groups if group not in known]
+        if unknown:
+            raise ConfigError(f"{where}.attributes.{attribute}: no group {unknown[0]!r}; there are: {', '.join(known)}")

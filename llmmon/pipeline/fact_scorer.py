@@ -132,6 +132,11 @@ class FactScorer:
     scorer: Scorer
     index: FactIndex
 
+    @property
+    def plugin_name(self) -> str:
+        """Name of the scorer."""
+        return self.scorer.plugin_name
+
     def score(self, response: Scorable) -> Score:
         """Judge `response` against the facts that speak of it."""
         return self.score_many([response])[0]

@@ -18,6 +18,11 @@ DATA_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 class Judges(Protocol):
     """What judges one response: a scorer, or one that is given facts."""
 
+    @property
+    def plugin_name(self) -> str:
+        """Name of the scorer."""
+        ...
+
     def score(self, response: Scorable) -> Score:
         """Judge `response`."""
         ...
@@ -39,11 +44,11 @@ def score_batch(scorer: Judges, responses: Sequence[Scorable]) -> list[Score | E
         try:
             scores: list[Score | Exception] = list(together(responses))
         except DATA_ERRORS as error:
-            log.warning("%s: %s over %d responses; again one by one", type(scorer).__name__, error, len(responses))
+            log.warning("%s: %s over %d responses; again one by one", scorer.plugin_name, error, len(responses))
         else:
             if len(scores) != len(responses):
                 raise PluginError(
-                    f"{type(scorer).__name__}: score_many gave {len(scores)} scores for {len(responses)} responses; "
+                    f"{scorer.plugin_name}: score_many gave {len(scores)} scores for {len(responses)} responses; "
                     "expected one for each, in their order"
                 )
             return scores

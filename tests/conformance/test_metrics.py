@@ -19,6 +19,15 @@ from tests.windows import make_window
 COUNTS = {"volume"}
 """Metrics for which an empty window has a value: nothing, counted, is 0."""
 
+CHANGES = {
+    "as_logged": {},
+    "attribute_swap": {
+        "rule": "attribute_swap", "attribute": "age", "groups": ["old", "young"], "from": "old", "to": "young"
+    },
+    "repeat": {"rule": "repeat"},
+}  # fmt: skip
+"""What the variants tell that they changed."""
+
 
 def full_window(n: int, seed: int) -> WindowData:
     """Return a window in which every metric finds something to measure."""
@@ -31,10 +40,15 @@ def full_window(n: int, seed: int) -> WindowData:
             "variant": variant,
             "value": float(random.integers(2)),
             "weight": float(random.choice([1.0, 2.0, 5.0])),
-            "change": {"groups": ["old", "young"]},
+            "change": CHANGES[variant],
         }
         for key in keys
-        for lane, variant in (("logged", "as_logged"), ("reference", "as_logged"), ("reference", "attribute_swap"))
+        for lane, variant in (
+            ("logged", "as_logged"),
+            ("reference", "as_logged"),
+            ("reference", "attribute_swap"),
+            ("reference", "repeat"),
+        )
     ]
     probes = [
         {

@@ -9,6 +9,7 @@ import pytest
 from llmmon.config import load_config
 from llmmon.errors import LlmmonError
 from llmmon.pipeline.check_plugins import check_plugins
+from tests.unit.test_config import COUNTERFACTUAL
 
 ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "llmmon" / "cli" / "starter.toml"
@@ -52,3 +53,13 @@ def test_a_deployment_that_only_a_judge_watches_is_warned_of(tmp_path: Path, cap
     path.write_text(text.replace(begin, f'{begin}{judge}grounded = {{ judge = "groundedness" }}\n', 1), "utf-8")
     check_plugins(load_config(path))
     assert not caplog.text
+
+
+def test_a_group_that_the_lexicon_does_not_have_is_told(tmp_path: Path) -> None:
+    """The groups of a counterfactual table are those of the attribute."""
+    path = tmp_path / "llmmon.toml"
+    path.write_text(COUNTERFACTUAL.replace('["female"]', '["women"]'), "utf-8")
+    with pytest.raises(
+        LlmmonError, match=r"counterfactual.attributes.gender: no group 'women'; there are: male, female"
+    ):
+        check_plugins(load_config(path))
