@@ -16,7 +16,7 @@ def write_card(folder: Path, trained: Trained) -> None:
     import torch
 
     architecture = (
-        "five members of three dilated convolutions over an answer's words; inputs: overlap of each word and its "
+        "three members of three dilated convolutions over an answer's words; inputs: overlap of each word and its "
         "surroundings with the context, the form of the answer, leading parts of static vectors"
     )
     altered = (
@@ -40,7 +40,7 @@ it. Read by llmmon's scorer `groundedness`, on CPU, with numpy.
 |---|---|
 | Architecture | {architecture} |
 | Static vectors | llmmon's encoder `{settings.encoder}`, not in this folder |
-| Training data | RAGTruth, questions, training sources: {trained.n_training:,} answers of four open models of 2023; {altered} |
+| Training data | RAGTruth, questions, training sources: {trained.n_training:,} answers of four open models; {altered} |
 | Never trained on | the {trained.n_test} answers to the test sources |
 | Training command | `llmmon train groundedness --data DIR --out DIR` |
 | Thresholds | answer {settings.threshold:.2f}, word {settings.word_threshold:.2f}: {rule} |

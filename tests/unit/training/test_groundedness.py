@@ -72,15 +72,13 @@ def test_a_row_without_its_fields_is_named(tmp_path: Path) -> None:
 
 def test_altered_answers_say_where_they_are_wrong() -> None:
     """What stands in a span is not in the source; the rest of a swapped answer is that of its row."""
-    documents = (
-        Document(content="In Oslo the Long Bridge has 240 metres and is open. It was built before Lima had one."),
-    )
+    context = "In Oslo the Long Bridge has 240 metres and is open. It was built before Lima had one."
     row = Answer(
         source="1",
         writer="m",
         split="train",
         question="how long",
-        documents=(Document(content=text),),
+        documents=(Document(content=context),),
         text="The bridge in Oslo has 240 metres and is open. It was built before Lima had one.",
         spans=(),
     )
