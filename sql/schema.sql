@@ -168,6 +168,12 @@ CREATE FUNCTION llmmon.bucket_value(bucket integer) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (bucket = '-32768'::integer) THEN (0)::double precision ELSE (((2)::double precision * power(((1.01 / 0.99))::double precision, (bucket)::double precision)) / (((1.01 / 0.99) + (1)::numeric))::double precision) END;
 
+CREATE FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (WITH nearest AS (SELECT LEAST(GREATEST(((terms.b - sqrt(GREATEST(((terms.b * terms.b) - (((4)::double precision * terms.a) * (chance_below.cases + chance_below.other_cases))), (0)::double precision))) / ((2)::double precision * terms.a)), (0)::double precision), LEAST((1)::double precision, ((1)::double precision / chance_below.ratio))) AS rate FROM (SELECT (chance_below.ratio * (chance_below.n + chance_below.other_n)) AS a, ((((chance_below.ratio * chance_below.n) + chance_below.cases) + chance_below.other_n) + (chance_below.ratio * chance_below.other_cases)) AS b) terms), scored AS (SELECT ((chance_below.cases / chance_below.n) - ((chance_below.ratio * chance_below.other_cases) / chance_below.other_n)) AS gap, ((((chance_below.ratio * nearest.rate) * ((1)::double precision - (chance_below.ratio * nearest.rate))) / chance_below.n) + ((((chance_below.ratio * chance_below.ratio) * nearest.rate) * ((1)::double precision - nearest.rate)) / chance_below.other_n)) AS variance FROM nearest) SELECT CASE WHEN (scored.variance > (0.000000000000001)::double precision) THEN ((0.5)::double precision * erfc(((- scored.gap) / sqrt(((2)::double precision * scored.variance))))) ELSE (0.5)::double precision END AS "case" FROM scored);
+
+COMMENT ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) IS 'Chance that a group with cases of n looks so far below ratio times another, were it not: Miettinen and Nurminen''s score test, normal approximation.';
+
 CREATE FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -751,23 +757,53 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
             g.attribute,
             g.member,
             count(*) AS n,
+            sum(judged.value) AS cases,
             avg(judged.value) AS rate
            FROM ((judged
              JOIN rate_scorer USING (deployment, scorer))
              CROSS JOIN LATERAL jsonb_each_text(judged.groups) g(attribute, member))
           GROUP BY judged.deployment, judged.day, judged.scorer, g.attribute, g.member
-        ), compared AS (
+        ), ranked AS (
          SELECT grouped.deployment,
             grouped.day,
             grouped.scorer,
             grouped.attribute,
             grouped.member,
             grouped.n,
+            grouped.cases,
             grouped.rate,
-            max(grouped.rate) OVER attributes AS highest_rate,
-            sum(grouped.n) OVER attributes AS n_with_attribute
+            ((grouped.n >= 10) AND (row_number() OVER (attributes ORDER BY grouped.n DESC, grouped.member) <= 30)) AS is_compared,
+            sum(grouped.n) OVER attributes AS n_with_attribute,
+            (sum(grouped.cases) OVER attributes / (sum(grouped.n) OVER attributes)::double precision) AS overall_rate
            FROM grouped
           WINDOW attributes AS (PARTITION BY grouped.deployment, grouped.day, grouped.scorer, grouped.attribute)
+        ), compared AS (
+         SELECT ranked.deployment,
+            ranked.day,
+            ranked.scorer,
+            ranked.attribute,
+            ranked.member,
+            ranked.n,
+            ranked.cases,
+            ranked.rate,
+            ranked.is_compared,
+            ranked.n_with_attribute,
+            ranked.overall_rate,
+            COALESCE(max(ranked.rate) FILTER (WHERE ranked.is_compared) OVER attributes, max(ranked.rate) OVER attributes) AS highest_rate
+           FROM ranked
+          WINDOW attributes AS (PARTITION BY ranked.deployment, ranked.day, ranked.scorer, ranked.attribute)
+        ), tested AS (
+         SELECT a.deployment,
+            a.day,
+            a.scorer,
+            a.attribute,
+            a.member,
+            LEAST((1)::double precision, (((count(*) * (count(*) + 1)))::double precision * min(llmmon.chance_below(a.cases, (a.n)::double precision, b.cases, (b.n)::double precision, (0.8)::double precision)))) AS chance,
+            ((((count(*) * (count(*) + 1)))::double precision * min(llmmon.chance_below((0)::double precision, (a.n)::double precision, b.cases, (b.n)::double precision, (0.8)::double precision))) > (0.05)::double precision) AS is_too_small
+           FROM (compared a
+             JOIN compared b USING (deployment, day, scorer, attribute))
+          WHERE (a.is_compared AND b.is_compared AND (a.member <> b.member))
+          GROUP BY a.deployment, a.day, a.scorer, a.attribute, a.member
         )
  SELECT c.deployment,
     c.day,
@@ -780,13 +816,241 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
     c.rate,
     c.highest_rate,
     (c.rate / NULLIF(c.highest_rate, (0)::double precision)) AS ratio_to_highest,
-    (c.rate < ((0.8)::double precision * c.highest_rate)) AS is_below_four_fifths
-   FROM (compared c
+    (c.rate < ((0.8)::double precision * c.highest_rate)) AS is_below_four_fifths,
+    (wilson.centre - wilson.half) AS rate_low,
+    (wilson.centre + wilson.half) AS rate_high,
+    c.overall_rate,
+    (c.rate / NULLIF(c.overall_rate, (0)::double precision)) AS ratio_to_overall,
+        CASE
+            WHEN COALESCE(t.is_too_small, true) THEN 'too few'::text
+            WHEN (c.rate >= ((0.8)::double precision * c.highest_rate)) THEN 'not below'::text
+            WHEN (t.chance <= (0.05)::double precision) THEN 'below 0.8 beyond chance'::text
+            ELSE 'below 0.8, within chance'::text
+        END AS four_fifths,
+        CASE
+            WHEN ((NOT t.is_too_small) AND (c.rate < ((0.8)::double precision * c.highest_rate))) THEN t.chance
+            ELSE NULL::double precision
+        END AS chance
+   FROM (((compared c
      JOIN total USING (deployment, day, scorer))
+     LEFT JOIN tested t USING (deployment, day, scorer, attribute, member))
+     CROSS JOIN LATERAL ( SELECT ((c.rate + (normal.z2 / ((2 * c.n))::double precision)) / ((1)::double precision + (normal.z2 / (c.n)::double precision))) AS centre,
+            (sqrt((normal.z2 * ((GREATEST((c.rate * ((1)::double precision - c.rate)), (0)::double precision) / (c.n)::double precision) + (normal.z2 / ((4)::double precision * ((c.n)::double precision ^ (2)::double precision)))))) / ((1)::double precision + (normal.z2 / (c.n)::double precision))) AS half
+           FROM ( SELECT ((1.959963984540054)::double precision ^ (2)::double precision) AS z2) normal) wilson)
   ORDER BY c.deployment, c.day, c.scorer, c.attribute, c.member;
 
-COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged attribute, each group''s rate, its ratio to the highest group''s rate and whether that is below four fifths, with n and the share of requests; requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. A flag on few requests proves little. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
-sha256 c92ea2370332b92abb192441b7e6442e335c56166e0cd24813597348dbccad78';
+COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged or configured attribute, each group''s rate with Wilson''s 95% interval, its ratio to the highest rate (of a group of 10 or more, else of any) and to all groups together, and the four-fifths rule: whether it is below 0.8, and with what chance it would look so if it were not (score test, times the pairs that are compared: of the 30 largest groups of 10 or more). Requests count as independent; the metric impact_ratio tests exactly and allows for users. Requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
+sha256 2683a460b76fd650f12dfc8d494620e4d63d2948785b9259f74c58efd544b7a3';
+
+CREATE TABLE llmmon.measurement (
+    measurement_id bigint NOT NULL,
+    deployment text NOT NULL,
+    monitor text NOT NULL,
+    segment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    value double precision,
+    low double precision,
+    high double precision,
+    n bigint NOT NULL,
+    unit text NOT NULL,
+    reason text,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reference_summary_id bigint,
+    change_id bigint NOT NULL,
+    CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
+    CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
+    CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
+    CONSTRAINT measurement_n_check CHECK ((n >= 0)),
+    CONSTRAINT measurement_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
+);
+
+COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
+
+COMMENT ON COLUMN llmmon.measurement.reference_summary_id IS 'What the window was compared with; NULL where the metric needs no reference, and for a reference window, which is compared with the others.';
+
+COMMENT ON COLUMN llmmon.measurement.change_id IS 'Grows with every version, and when a provisional one is completed in place.';
+
+CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
+ SELECT DISTINCT ON (deployment, monitor, segment, window_start) measurement_id,
+    deployment,
+    monitor,
+    segment,
+    window_start,
+    window_end,
+    version,
+    value,
+    low,
+    high,
+    n,
+    unit,
+    reason,
+    detail,
+    provenance_id,
+    measured_at,
+    reference_summary_id
+   FROM llmmon.measurement
+  ORDER BY deployment, monitor, segment, window_start, version DESC;
+
+CREATE VIEW compliance.counterfactual_gaps WITH (security_invoker='true') AS
+ WITH gap AS (
+         SELECT m.deployment,
+            m.monitor,
+            m.segment,
+            m.window_start,
+            ((m.window_start AT TIME ZONE 'UTC'::text))::date AS day,
+            m.unit,
+            (p.parameters ->> 'attribute'::text) AS attribute,
+            (m.detail ->> 'group'::text) AS group_name,
+            (m.detail -> 'minus'::text) AS minus_groups,
+            (p.parameters ->> 'scorer'::text) AS outcome,
+            (p.parameters ->> 'lane'::text) AS lane,
+            m.n,
+            ((m.detail ->> 'sum'::text))::double precision AS total,
+            ((m.detail ->> 'sum_squares'::text))::double precision AS squares,
+            ((m.detail ->> 'n_without_term'::text))::bigint AS n_without_term,
+            ((m.detail ->> 'n_mixed'::text))::bigint AS n_mixed,
+            ((m.detail ->> 'noise_floor'::text))::double precision AS noise,
+            ((m.detail ->> 'n_noise'::text))::bigint AS n_noise,
+            ((m.detail ->> 'detectable_errors'::text))::double precision AS detectable_errors
+           FROM (llmmon.measurement_latest m
+             JOIN llmmon.provenance p USING (provenance_id))
+          WHERE ((p.kind = 'metrics'::text) AND (p.plugin = 'counterfactual_gap'::text) AND (m.value IS NOT NULL) AND (m.n > 0))
+        ), others AS (
+         SELECT gap.deployment,
+            gap.monitor,
+            gap.segment,
+            gap.day,
+            string_agg(DISTINCT other.name, ', '::text ORDER BY other.name) AS minus_groups
+           FROM (gap
+             CROSS JOIN LATERAL jsonb_array_elements_text(gap.minus_groups) other(name))
+          GROUP BY gap.deployment, gap.monitor, gap.segment, gap.day
+        ), summed AS (
+         SELECT gap.deployment,
+            gap.monitor,
+            gap.segment,
+            gap.day,
+            gap.attribute,
+            gap.group_name,
+            gap.outcome,
+            gap.lane,
+            gap.unit,
+            count(*) AS n_windows,
+            max(gap.window_start) AS last_window,
+            (sum(gap.n))::double precision AS n,
+            sum(gap.total) AS total,
+            sum(gap.squares) AS squares,
+            sum(gap.n_without_term) AS n_without_term,
+            sum(gap.n_mixed) AS n_mixed,
+            (sum((gap.noise * (gap.n_noise)::double precision)) / (NULLIF(sum(gap.n_noise), (0)::numeric))::double precision) AS noise_floor,
+            max(gap.detectable_errors) AS detectable_errors
+           FROM gap
+          GROUP BY gap.deployment, gap.monitor, gap.segment, gap.day, gap.attribute, gap.group_name, gap.outcome, gap.lane, gap.unit
+        ), adjusted AS (
+         SELECT summed.deployment,
+            summed.monitor,
+            summed.segment,
+            summed.day,
+            summed.attribute,
+            summed.group_name,
+            summed.outcome,
+            summed.lane,
+            summed.unit,
+            summed.n_windows,
+            summed.last_window,
+            summed.n,
+            summed.total,
+            summed.squares,
+            summed.n_without_term,
+            summed.n_mixed,
+            summed.noise_floor,
+            summed.detectable_errors,
+            (summed.total / (summed.n + (2)::double precision)) AS centre,
+            sqrt(((((summed.squares + (2)::double precision) / (summed.n + (2)::double precision)) - ((summed.total / (summed.n + (2)::double precision)) ^ (2)::double precision)) / (summed.n + (2)::double precision))) AS error
+           FROM summed
+        ), tested AS (
+         SELECT adjusted.deployment,
+            adjusted.monitor,
+            adjusted.segment,
+            adjusted.day,
+            adjusted.attribute,
+            adjusted.group_name,
+            adjusted.outcome,
+            adjusted.lane,
+            adjusted.unit,
+            adjusted.n_windows,
+            adjusted.last_window,
+            adjusted.n,
+            adjusted.total,
+            adjusted.squares,
+            adjusted.n_without_term,
+            adjusted.n_mixed,
+            adjusted.noise_floor,
+            adjusted.detectable_errors,
+            adjusted.centre,
+            adjusted.error,
+            erfc(((abs(adjusted.centre) / adjusted.error) / sqrt((2)::double precision))) AS p_value
+           FROM adjusted
+        ), ranked AS (
+         SELECT tested.deployment,
+            tested.monitor,
+            tested.segment,
+            tested.day,
+            tested.attribute,
+            tested.group_name,
+            tested.outcome,
+            tested.lane,
+            tested.unit,
+            tested.n_windows,
+            tested.last_window,
+            tested.n,
+            tested.total,
+            tested.squares,
+            tested.n_without_term,
+            tested.n_mixed,
+            tested.noise_floor,
+            tested.detectable_errors,
+            tested.centre,
+            tested.error,
+            tested.p_value,
+            row_number() OVER (PARTITION BY tested.deployment, tested.day ORDER BY tested.p_value, tested.monitor, tested.segment) AS rank,
+            count(*) OVER (PARTITION BY tested.deployment, tested.day) AS n_tests
+           FROM tested
+        )
+ SELECT r.deployment,
+    r.day,
+    r.attribute,
+    r.group_name,
+    others.minus_groups,
+    r.outcome,
+    r.monitor,
+    r.segment,
+    r.lane,
+    (r.n)::bigint AS n_pairs,
+    (r.total / r.n) AS gap,
+    (r.centre - ((1.959963984540054)::double precision * r.error)) AS low,
+    (r.centre + ((1.959963984540054)::double precision * r.error)) AS high,
+    r.unit,
+    (r.detectable_errors * r.error) AS smallest_detectable_gap,
+    r.noise_floor,
+    r.p_value,
+    max(LEAST((1)::double precision, ((((r.n_tests - r.rank) + 1))::double precision * r.p_value))) OVER (PARTITION BY r.deployment, r.day ORDER BY r.rank) AS p_holm,
+    r.n_tests,
+    e.e_value,
+    e.effect AS gap_since_it_began,
+    r.n_without_term,
+    r.n_mixed,
+    r.n_windows
+   FROM ((ranked r
+     JOIN others USING (deployment, monitor, segment, day))
+     LEFT JOIN llmmon.evidence e ON (((e.deployment = r.deployment) AND (e.monitor = r.monitor) AND (e.segment = r.segment) AND (e.window_start = r.last_window))))
+  ORDER BY r.deployment, r.day, r.attribute, r.group_name, r.outcome, r.segment;
+
+COMMENT ON VIEW compliance.counterfactual_gaps IS 'Counterfactual gaps: per day and monitor, what exchanging a group in real prompts did to an outcome of the answers. The gap is the group''s score minus the others'' on the same prompts, with a 95% interval; beside it the gap that pairs like the day''s find with power 80%, the p-value of "no gap", the same corrected (Holm) for all attributes, groups and outcomes of the deployment''s day, the noise floor (how far two answers to one prompt are apart), and the anytime-valid evidence after the day. Prompts that name no group, or both alike, are counted. Duties: AI Act Art. 10(2)(f)-(g), 15(4), 26(5); EU Charter Art. 21; Colorado SB 24-205; NIST AI RMF MEASURE 2.11.
+sha256 deb701dd7b834986c4b5839d77e02148f1a7c1b68c7e74409d31ca652b250ce6';
 
 CREATE TABLE llmmon.certification (
     certification_id bigint NOT NULL,
@@ -910,59 +1174,6 @@ CREATE VIEW compliance.detection_power WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.detection_power IS 'Detection power: per deployment, what the newest certification showed its monitors to notice. Each row is a monitor (* for all of the deployment together), a planted fault and its size: how often it was noticed with its 95% interval, how soon, how far it moves the monitor''s value, and the smallest size that at least 80% of runs noticed. Fault none: nothing was planted, so what was noticed is a false alarm. Duties: AI Act Art. 15 (accuracy, declared metrics), 72 (monitoring plan); NIST AI RMF MEASURE 2.13 (effectiveness of measures).
 sha256 8d6b404a130d13d6d81314272202bb3ee642e048999b9ada1f2e2fcaeed78324';
-
-CREATE TABLE llmmon.measurement (
-    measurement_id bigint NOT NULL,
-    deployment text NOT NULL,
-    monitor text NOT NULL,
-    segment text NOT NULL,
-    window_start timestamp with time zone NOT NULL,
-    window_end timestamp with time zone NOT NULL,
-    version integer DEFAULT 1 NOT NULL,
-    value double precision,
-    low double precision,
-    high double precision,
-    n bigint NOT NULL,
-    unit text NOT NULL,
-    reason text,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    provenance_id bigint NOT NULL,
-    measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    reference_summary_id bigint,
-    change_id bigint NOT NULL,
-    CONSTRAINT an_absent_value_has_a_reason CHECK (((value IS NOT NULL) OR (reason IS NOT NULL))),
-    CONSTRAINT measurement_high_check CHECK (((high > '-Infinity'::double precision) AND (high < 'Infinity'::double precision))),
-    CONSTRAINT measurement_low_check CHECK (((low > '-Infinity'::double precision) AND (low < 'Infinity'::double precision))),
-    CONSTRAINT measurement_n_check CHECK ((n >= 0)),
-    CONSTRAINT measurement_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
-);
-
-COMMENT ON COLUMN llmmon.measurement.version IS 'A window measured again with another result gets the next version; the old one stays.';
-
-COMMENT ON COLUMN llmmon.measurement.reference_summary_id IS 'What the window was compared with; NULL where the metric needs no reference, and for a reference window, which is compared with the others.';
-
-COMMENT ON COLUMN llmmon.measurement.change_id IS 'Grows with every version, and when a provisional one is completed in place.';
-
-CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
- SELECT DISTINCT ON (deployment, monitor, segment, window_start) measurement_id,
-    deployment,
-    monitor,
-    segment,
-    window_start,
-    window_end,
-    version,
-    value,
-    low,
-    high,
-    n,
-    unit,
-    reason,
-    detail,
-    provenance_id,
-    measured_at,
-    reference_summary_id
-   FROM llmmon.measurement
-  ORDER BY deployment, monitor, segment, window_start, version DESC;
 
 CREATE TABLE llmmon.probe (
     deployment text NOT NULL,
@@ -1329,6 +1540,60 @@ CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad + held; whether the bad and the held ones are all kept, whether the batch begins where the one before ended, what its gate said, who decided on it if it was held and why, and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
 sha256 bc34f440e850ed0e64502ff611f9d8e9706d380871e99b1e07436a7834294a3b';
+
+CREATE TABLE llmmon.judge_usage (
+    judge_usage_id bigint NOT NULL,
+    deployment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    scorer text NOT NULL,
+    provenance_id bigint NOT NULL,
+    n_judged integer NOT NULL,
+    n_failed integer NOT NULL,
+    n_calls integer NOT NULL,
+    n_failed_calls integer NOT NULL,
+    n_input_tokens bigint NOT NULL,
+    n_output_tokens bigint NOT NULL,
+    cost_usd double precision NOT NULL,
+    n_without_cost integer NOT NULL,
+    spent_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT judge_usage_check CHECK (((n_failed >= 0) AND (n_failed <= n_judged))),
+    CONSTRAINT judge_usage_check1 CHECK (((n_failed_calls >= 0) AND (n_failed_calls <= n_calls))),
+    CONSTRAINT judge_usage_check2 CHECK (((n_without_cost >= 0) AND (n_without_cost <= n_judged))),
+    CONSTRAINT judge_usage_n_calls_check CHECK ((n_calls >= 0)),
+    CONSTRAINT judge_usage_n_judged_check CHECK ((n_judged > 0))
+);
+
+COMMENT ON TABLE llmmon.judge_usage IS 'What a page of verdicts cost, one row each time it was asked for: a window that is judged again costs again.';
+
+COMMENT ON COLUMN llmmon.judge_usage.n_judged IS 'Responses that something was sent for.';
+
+COMMENT ON COLUMN llmmon.judge_usage.n_failed IS 'Of them, those without a verdict.';
+
+COMMENT ON COLUMN llmmon.judge_usage.n_without_cost IS 'Of them, those whose tokens or price are not known; cost_usd leaves them out.';
+
+CREATE VIEW compliance.judge_costs WITH (security_invoker='true') AS
+ SELECT usage.deployment,
+    usage.scorer,
+    (provenance.parameters ->> 'model'::text) AS model,
+    ((usage.spent_at AT TIME ZONE 'UTC'::text))::date AS day,
+    sum(usage.n_judged) AS n_judged,
+    sum(usage.n_failed) AS n_failed,
+    sum(usage.n_calls) AS n_calls,
+    sum(usage.n_failed_calls) AS n_failed_calls,
+    sum(usage.n_input_tokens) AS n_input_tokens,
+    sum(usage.n_output_tokens) AS n_output_tokens,
+        CASE
+            WHEN (sum(usage.n_judged) > sum(usage.n_without_cost)) THEN sum(usage.cost_usd)
+            ELSE NULL::double precision
+        END AS cost_usd,
+    sum(usage.n_without_cost) AS n_without_cost
+   FROM (llmmon.judge_usage usage
+     JOIN llmmon.provenance USING (provenance_id))
+  GROUP BY usage.deployment, usage.scorer, (provenance.parameters ->> 'model'::text), (((usage.spent_at AT TIME ZONE 'UTC'::text))::date)
+  ORDER BY usage.deployment, usage.scorer, (provenance.parameters ->> 'model'::text), (((usage.spent_at AT TIME ZONE 'UTC'::text))::date);
+
+COMMENT ON VIEW compliance.judge_costs IS 'Judge costs: per deployment, scorer and day (UTC, when it was paid) how many answers a language model was asked about, how many gave no verdict, how many calls and tokens that took and what they cost in US dollars; a window that was judged again costs again. Duties: AI Act Art. 17(1) (resources of the quality management system); ISO/IEC 42001 A.4 (resources for AI systems), A.10.3 (suppliers).
+sha256 36d0af5c81363fa83b0fda3414e62c73a16672942faff82b35d117cf625a9914';
 
 CREATE TABLE llmmon.latency_day (
     deployment text NOT NULL,
@@ -1778,6 +2043,63 @@ CREATE VIEW compliance.slo_status WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.slo_status IS 'Service level objectives: how many requests may break each within its days, how many did, and how fast the last 1, 6, 24 and 72 hours spend that budget (burn rate 1 spends it exactly in time; the SRE Workbook acts on 14.4 over 1 h, 6 over 6 h, 1 over 72 h). A request counts as too slow when its sketch bucket lies above the limit''s, so from at most 2% above it. Requests that succeeded without a logged latency are neither good nor bad. It only informs: alarms are raised within the alarm budget alone. Duties: AI Act Art. 15 (declared performance) and 72; SOC 2 A1.1 (availability commitments).
 sha256 19e07ca5ffd30c92930c555cc7b44154bd733c3109bc25e814ed9101751fd0b7';
 
+CREATE TABLE llmmon.stereotype_figure (
+    deployment text NOT NULL,
+    probe text NOT NULL,
+    probed_at timestamp with time zone NOT NULL,
+    place integer NOT NULL,
+    category text NOT NULL,
+    figure text NOT NULL,
+    unit text NOT NULL,
+    neutral double precision,
+    value double precision,
+    low double precision,
+    high double precision,
+    n integer NOT NULL,
+    reason text,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    CONSTRAINT absent_has_a_reason CHECK ((num_nonnulls(value, reason) >= 1)),
+    CONSTRAINT stereotype_figure_n_check CHECK ((n >= 0))
+);
+
+COMMENT ON TABLE llmmon.stereotype_figure IS 'One figure of one category of a stereotype probe (BBQ, CrowS-Pairs, WinoBias), run on the pinned replay model; never about a user.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.place IS 'Order of the figures of one probe.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.category IS 'As the data set names it; all: every category together.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.neutral IS 'Value of a model without preference; null where there is no such value, as for an accuracy.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.n IS 'Questions or pairs that the figure is about.';
+
+CREATE VIEW compliance.stereotype_probes WITH (security_invoker='true') AS
+ SELECT f.deployment,
+    f.probe,
+    f.category,
+    f.figure,
+    f.value,
+    f.low,
+    f.high,
+    f.unit,
+    f.neutral,
+    ((f.low > f.neutral) OR (f.high < f.neutral)) AS differs_from_neutral,
+    f.n,
+    f.reason,
+    (p.parameters ->> 'model'::text) AS model,
+    p.model_revision,
+    f.probed_at,
+    (f.probed_at = max(f.probed_at) OVER (PARTITION BY f.deployment, f.probe)) AS is_newest,
+    lag(f.value) OVER (PARTITION BY f.deployment, f.probe, f.category, f.figure ORDER BY f.probed_at) AS value_before,
+    p.code_version,
+    p.config_digest
+   FROM (llmmon.stereotype_figure f
+     JOIN llmmon.provenance p USING (provenance_id))
+  ORDER BY f.deployment, f.probe, f.probed_at DESC, f.place;
+
+COMMENT ON VIEW compliance.stereotype_probes IS 'Stereotype probes: per deployment, probe, category and figure, what the pinned replay model preferred, with its 95% interval, beside the value of a model without preference, over all runs. BBQ: accuracy and bias score with (dis) and without (amb) the context that tells; CrowS-Pairs and WinoBias: percent of pairs whose stereotyped sentence is likelier. A property of the model on a fixed set of sentences, not of any user or answer; published sets are noisy, so compare versions rather than take a value for a verdict. Duties: AI Act Art. 10(2)(f) (possible biases), 15, 55(1)(a); NIST AI RMF MEASURE 2.11 (fairness and bias evaluated).
+sha256 08e97242e791e1e5614400c5116439bfc89befd6e03d71322f0c0b7e25dc1884';
+
 CREATE VIEW compliance.traffic_accounted_for WITH (security_invoker='true') AS
  WITH retired AS (
          SELECT max(trail.recorded_at) AS last_at
@@ -2028,8 +2350,53 @@ COMMENT ON TABLE llmmon.detection IS 'How far a deployment is judged, which chan
 
 COMMENT ON COLUMN llmmon.detection.rules IS 'Window length, alpha, and per monitor the digest of its detector, parameters, smallest effect and code version.';
 
+CREATE TABLE llmmon.fact_passage (
+    fact_passage_id bigint NOT NULL,
+    facts text NOT NULL,
+    document text NOT NULL,
+    start_offset integer NOT NULL,
+    end_offset integer NOT NULL,
+    content text NOT NULL,
+    lexemes tsvector NOT NULL,
+    embedding bytea NOT NULL,
+    digest bytea NOT NULL,
+    indexed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT fact_passage_check CHECK ((end_offset > start_offset)),
+    CONSTRAINT fact_passage_start_offset_check CHECK ((start_offset >= 0))
+);
+
+COMMENT ON TABLE llmmon.fact_passage IS 'Passages of a team''s reference texts, by llmmon facts index; no text of a user or a model.';
+
+COMMENT ON COLUMN llmmon.fact_passage.facts IS 'Name in the configuration, [facts.NAME].';
+
+COMMENT ON COLUMN llmmon.fact_passage.document IS 'Path below the folder, with the line''s id for JSON lines; or the id column.';
+
+COMMENT ON COLUMN llmmon.fact_passage.start_offset IS 'Characters of the document before the passage.';
+
+COMMENT ON COLUMN llmmon.fact_passage.embedding IS 'Unit vector of the static encoder, 32-bit floats, little-endian.';
+
+COMMENT ON COLUMN llmmon.fact_passage.digest IS 'SHA-256 of the whole document and of how it was cut and encoded: the same is not indexed twice.';
+
+ALTER TABLE llmmon.fact_passage ALTER COLUMN fact_passage_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.fact_passage_fact_passage_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 ALTER TABLE llmmon.ingest_batch ALTER COLUMN batch_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.ingest_batch_batch_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.judge_usage ALTER COLUMN judge_usage_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.judge_usage_judge_usage_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -2322,11 +2689,20 @@ ALTER TABLE ONLY llmmon.detection
 ALTER TABLE ONLY llmmon.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (deployment, monitor, segment, window_start);
 
+ALTER TABLE ONLY llmmon.fact_passage
+    ADD CONSTRAINT fact_passage_facts_document_start_offset_key UNIQUE (facts, document, start_offset);
+
+ALTER TABLE ONLY llmmon.fact_passage
+    ADD CONSTRAINT fact_passage_pkey PRIMARY KEY (fact_passage_id);
+
 ALTER TABLE ONLY llmmon.held_row
     ADD CONSTRAINT held_row_pkey PRIMARY KEY (batch_id, place);
 
 ALTER TABLE ONLY llmmon.ingest_batch
     ADD CONSTRAINT ingest_batch_pkey PRIMARY KEY (batch_id);
+
+ALTER TABLE ONLY llmmon.judge_usage
+    ADD CONSTRAINT judge_usage_pkey PRIMARY KEY (judge_usage_id);
 
 ALTER TABLE ONLY llmmon.latency_day
     ADD CONSTRAINT latency_day_pkey PRIMARY KEY (deployment, field, segment, day);
@@ -2406,6 +2782,9 @@ ALTER TABLE ONLY llmmon.source_cursor
 ALTER TABLE ONLY llmmon.source_hour
     ADD CONSTRAINT source_hour_pkey PRIMARY KEY (source, hour);
 
+ALTER TABLE ONLY llmmon.stereotype_figure
+    ADD CONSTRAINT stereotype_figure_pkey PRIMARY KEY (deployment, probe, probed_at, category, figure);
+
 ALTER TABLE ONLY llmmon.stream_state
     ADD CONSTRAINT stream_state_pkey PRIMARY KEY (deployment, monitor, segment);
 
@@ -2430,6 +2809,8 @@ CREATE INDEX delivery_due ON llmmon.delivery USING btree (next_attempt_at) WHERE
 CREATE INDEX evidence_by_window ON llmmon.evidence USING btree (deployment, window_start);
 
 CREATE INDEX explanation_by_alert ON llmmon.alert_explanation USING btree (alert_id, explanation_id);
+
+CREATE INDEX fact_passage_by_words ON llmmon.fact_passage USING gin (lexemes);
 
 CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
 
@@ -2533,6 +2914,9 @@ ALTER TABLE ONLY llmmon.evidence
 ALTER TABLE ONLY llmmon.held_row
     ADD CONSTRAINT held_row_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES llmmon.ingest_batch(batch_id);
 
+ALTER TABLE ONLY llmmon.judge_usage
+    ADD CONSTRAINT judge_usage_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT measurement_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
@@ -2568,6 +2952,9 @@ ALTER TABLE ONLY llmmon.score
 
 ALTER TABLE ONLY llmmon.score
     ADD CONSTRAINT score_request_key_fkey FOREIGN KEY (request_key) REFERENCES llmmon.request_identity(request_key);
+
+ALTER TABLE ONLY llmmon.stereotype_figure
+    ADD CONSTRAINT stereotype_figure_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
 GRANT USAGE ON SCHEMA audit TO llmmon_writer;
 GRANT USAGE ON SCHEMA audit TO llmmon_auditor;
@@ -2619,6 +3006,10 @@ GRANT ALL ON FUNCTION llmmon.bucket_of(value double precision) TO llmmon_analyst
 REVOKE ALL ON FUNCTION llmmon.bucket_value(bucket integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_writer;
 GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_analyst;
+
+REVOKE ALL ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) TO llmmon_analyst;
 
 REVOKE ALL ON FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) FROM PUBLIC;
 
@@ -2804,6 +3195,15 @@ GRANT SELECT(key_id) ON TABLE llmmon.score TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.bias_by_group TO llmmon_writer;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.measurement TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;
+
+GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.counterfactual_gaps TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.counterfactual_gaps TO llmmon_writer;
+
 GRANT SELECT,INSERT ON TABLE llmmon.certification TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.certification TO llmmon_analyst;
 
@@ -2812,12 +3212,6 @@ GRANT SELECT ON TABLE llmmon.certification_result TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.detection_power TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.detection_power TO llmmon_writer;
-
-GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.measurement TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;
-
-GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.probe TO llmmon_writer;
 
@@ -2943,6 +3337,12 @@ GRANT UPDATE(user_ref) ON TABLE llmmon.quarantine TO llmmon_writer;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;
 
+GRANT SELECT,INSERT ON TABLE llmmon.judge_usage TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.judge_usage TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.judge_costs TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.judge_costs TO llmmon_writer;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.latency_day TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.latency_day TO llmmon_analyst;
 
@@ -3029,6 +3429,12 @@ GRANT SELECT ON TABLE llmmon.slo TO llmmon_analyst;
 GRANT SELECT ON TABLE compliance.slo_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.slo_status TO llmmon_writer;
 
+GRANT SELECT,INSERT ON TABLE llmmon.stereotype_figure TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.stereotype_figure TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.stereotype_probes TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.stereotype_probes TO llmmon_writer;
+
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_writer;
 
@@ -3052,6 +3458,23 @@ GRANT SELECT ON TABLE llmmon.deployment_settings TO llmmon_analyst;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.detection TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.detection TO llmmon_analyst;
+
+GRANT SELECT,INSERT,DELETE ON TABLE llmmon.fact_passage TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.fact_passage TO llmmon_auditor;
+
+GRANT SELECT(fact_passage_id) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(facts) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(document) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(start_offset) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(end_offset) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(digest) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(indexed_at) ON TABLE llmmon.fact_passage TO llmmon_analyst;
 
 GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
 

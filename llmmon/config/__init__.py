@@ -4,8 +4,11 @@ from llmmon.config.anchorer import AnchorerConfig
 from llmmon.config.reading import load_anchorer_config, load_config
 from llmmon.config.records import (
     Config,
+    CounterfactualConfig,
     DeploymentConfig,
+    FactsConfig,
     GateConfig,
+    GroupConfig,
     Judgement,
     LaneConfig,
     MonitorConfig,
@@ -13,17 +16,22 @@ from llmmon.config.records import (
     PluginConfig,
     PriceConfig,
     PrivacyConfig,
+    ReviewConfig,
     ScorerConfig,
     SentinelConfig,
     SloConfig,
     SourceConfig,
+    StereotypesConfig,
 )
 
 __all__ = [
     "AnchorerConfig",
     "Config",
+    "CounterfactualConfig",
     "DeploymentConfig",
+    "FactsConfig",
     "GateConfig",
+    "GroupConfig",
     "Judgement",
     "LaneConfig",
     "MonitorConfig",
@@ -31,10 +39,12 @@ __all__ = [
     "PluginConfig",
     "PriceConfig",
     "PrivacyConfig",
+    "ReviewConfig",
     "ScorerConfig",
     "SentinelConfig",
     "SloConfig",
     "SourceConfig",
+    "StereotypesConfig",
     "load_anchorer_config",
     "load_config",
 ]

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from llmmon.config.anchorer import AnchorerConfig
+from llmmon.config.counterfactual import with_counterfactuals
 from llmmon.config.records import Config, Record
 from llmmon.errors import ConfigError
 from llmmon.model import digest_of
@@ -32,7 +33,8 @@ def load_config(path: Path) -> Config:
         Naming the file, the key, what was found and what was expected.
     """
     raw = _read(path, "`llmmon init` writes a commented one")
-    return _validated(Config, {**_expand(raw, path, ""), "digest": digest_of(_json_ready(raw)).hex()}, path)
+    expanded = with_counterfactuals(_expand(raw, path, ""))
+    return _validated(Config, {**expanded, "digest": digest_of(_json_ready(raw)).hex()}, path)
 
 
 def load_anchorer_config(path: Path) -> AnchorerConfig:

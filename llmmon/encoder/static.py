@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,8 @@ SHIPPED: Final = Path(__file__).with_name("weights")
 
 _BATCH_CHARACTERS: Final = 1 << 19
 """Texts encoded together: the vectors of their tokens take some 100 MiB."""
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 Vectors = NDArray[np.float32]
 
@@ -85,7 +88,7 @@ class StaticEncoder:
         sums = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for part in _batches(texts):
             encodings = self.tokenizer.encode_batch_fast(
-                [_whole(text) for text in texts[part]], add_special_tokens=False
+                [tokenizable(text) for text in texts[part]], add_special_tokens=False
             )
             ids = [encoding.ids for encoding in encodings]
             lengths = np.fromiter(map(len, ids), dtype=np.intp, count=len(ids))
@@ -100,7 +103,7 @@ class StaticEncoder:
 
     def token_vectors(self, text: str) -> TokenVectors:
         """Return the tokens of `text` with their places and vectors, whose sum has the direction of `encode`."""
-        encoding = self.tokenizer.encode(_whole(text), add_special_tokens=False)
+        encoding = self.tokenizer.encode(tokenizable(text), add_special_tokens=False)
         ids = np.array(encoding.ids, dtype=np.int32)
         offsets = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
         return TokenVectors(ids, offsets, self.table[ids])
@@ -162,6 +165,6 @@ def _batches(texts: Sequence[str]) -> Iterator[slice]:
         yield slice(start, len(texts))
 
 
-def _whole(text: str) -> str:
-    """Return `text` without lone surrogates, which the tokenizer refuses; offsets stay as they were."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def tokenizable(text: str) -> str:
+    """Return `text` as a tokenizer takes it: each half of a surrogate pair becomes U+FFFD, so that places stay."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

@@ -37,7 +37,7 @@ class Rows:
         """Build from array-likes, without values that are not finite; a row without a cluster is one of its own."""
         numbers = np.asarray(values, dtype=float)
         given = np.ones(len(numbers)) if weights is None else np.asarray(weights, dtype=float)
-        codes = np.zeros(len(numbers), dtype=np.int64) if clusters is None else _codes(clusters)
+        codes = np.zeros(len(numbers), dtype=np.int64) if clusters is None else cluster_codes(clusters)
         keep = np.isfinite(numbers)
         numbers, given, codes = numbers[keep], given[keep], codes[keep]
         order = np.lexsort((codes, given, numbers))
@@ -119,8 +119,8 @@ class Rows:
         return float(self.weights.sum()) ** 2 / total, total**2 / float((parts**2).sum()) - 1
 
 
-def _codes(clusters: Any) -> Codes:
-    """Return a number for each cluster; a missing one is a cluster of its own."""
+def cluster_codes(clusters: Any) -> Codes:
+    """Return a number for each cluster, from 0 on; a missing one is a cluster of its own."""
     import pandas
 
     codes, found = pandas.factorize(np.asarray(clusters, dtype=object), use_na_sentinel=True)

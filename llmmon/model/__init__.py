@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from llmmon.model.json import Json, digest_of
 from llmmon.model.measurement import (
+    BETS,
     STANDARD_ERROR,
     Alert,
     Direction,
@@ -21,9 +22,11 @@ from llmmon.model.measurement import (
 from llmmon.model.replay import LOGGED, ReplayItem, Response, Sample
 from llmmon.model.request import Document, Message, RequestLog, Status, last_user_turn
 from llmmon.model.score import Scorable, Score, Span
+from llmmon.model.stereotype import StereotypeFigure
 from llmmon.model.window import Window
 
 __all__ = [
+    "BETS",
     "LOGGED",
     "STANDARD_ERROR",
     "Alert",
@@ -46,6 +49,7 @@ __all__ = [
     "Span",
     "Stage",
     "Status",
+    "StereotypeFigure",
     "Window",
     "digest_of",
     "last_user_turn",

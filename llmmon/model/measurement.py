@@ -13,6 +13,8 @@ Direction = Literal["lower_is_better", "higher_is_better", "neither"]
 Severity = Literal["info", "warning", "critical"]
 STANDARD_ERROR: Final = "standard_error"
 """Key of an estimate's detail with its standard error, where it has no interval that would hold."""
+BETS: Final = "log_bets"
+"""Key of an estimate's detail with the logarithm of what each of some fair bets against "no difference" made of 1."""
 Stage = Literal["ingest", "sample", "replay", "score", "measure", "detect"]
 
 

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 
 from llmmon.audit.event import body
 from llmmon.backends.base import backends
-from llmmon.backends.credentials import resolving
 from llmmon.channels.base import Connection
 from llmmon.config import Config, LaneConfig
+from llmmon.endpoint.credentials import resolving
 from llmmon.errors import ConfigError, ReplayError
 from llmmon.model import ReplayItem, Sample, Window
-from llmmon.pipeline.plan_replay import plan_lane
+from llmmon.pipeline.plan_replay import plan_lane, variant_labels
 from llmmon.pipeline.replay_lane import LaneRun
 from llmmon.store import audit
 from llmmon.store.coverage import TEXTS_GONE, RequestState, StageCount, close_stage, is_done, lock_accounts
@@ -112,10 +112,10 @@ def run_replay(
 def finish_replay(database: Database, config: Config, deployment: str, window: Window) -> ReplayAccount:
     """Close the account of the stage: every request of the window is done, failed, pending or sampled out.
 
-    A sampled request is done when all its items on all lanes are, failed with the reason of the first item that
-    failed, pending while an item has not been run, and expired when its texts were erased before any was. One whose log
-    withholds its messages counts as sampled out: there is nothing to replay. The stage is done unless requests are
-    pending or all failed.
+    A sampled request is done when all its items on all lanes are, with the variants that found nothing to change in it
+    as the reason; failed with the reason of the first item that failed, pending while an item has not been run, and
+    expired when its texts were erased before any was. One whose log withholds its messages counts as sampled out: there
+    is nothing to replay. The stage is done unless requests are pending or all failed.
     """
     with database.transaction() as connection:
         lock_accounts(connection, [deployment], shared=False)
@@ -147,7 +147,7 @@ def finish_replay(database: Database, config: Config, deployment: str, window: W
             withheld = {key for key, request in requests.items() if not request.messages}
             tally["sampled_out", "nothing to replay: no messages are stored"] = len(withheld)
             asked = [sample for sample in samples if sample.request_key not in withheld]
-            tally.update(_request_states(asked, items, states, gone))
+            tally.update(_request_states(asked, items, states, gone, _unchanged(asked, items, lanes)))
         account = _account(tally)
         problem = None
         if account.n_pending:
@@ -194,10 +194,14 @@ def _request_states(
     items: Sequence[ReplayItem],
     states: Mapping[ReplayKey, tuple[str, str | None]],
     gone: Collection[int],
+    unchanged: Mapping[int, str],
 ) -> Counter[tuple[RequestState, str]]:
     """Return how many sampled requests are in each state, with the reason of the first item that failed."""
     worst: dict[int, tuple[RequestState, str]] = {
-        sample.sample_id: ("expired", TEXTS_GONE) if sample.sample_id in gone else ("done", "") for sample in samples
+        sample.sample_id: ("expired", TEXTS_GONE)
+        if sample.sample_id in gone
+        else ("done", unchanged.get(sample.sample_id, ""))
+        for sample in samples
     }
     for item in items:
         state, reason = states.get(replay_key(item), ("missing", None))
@@ -207,6 +211,18 @@ def _request_states(
         elif state == "missing" and before == "done":
             worst[item.sample_id] = ("pending", "not replayed yet")
     return Counter(worst.values())
+
+
+def _unchanged(
+    samples: Sequence[Sample], items: Sequence[ReplayItem], lanes: Mapping[str, LaneConfig]
+) -> dict[int, str]:
+    """Return, for each sample that some variant made no item of, which: a swap needs a term, a mistake a word."""
+    labels = {label for settings in lanes.values() for label in variant_labels(settings.variants)}
+    made: dict[int, set[str]] = {}
+    for item in items:
+        made.setdefault(item.sample_id, set()).add(item.variant)
+    missing = {sample.sample_id: labels - made.get(sample.sample_id, set()) for sample in samples}
+    return {key: f"nothing to change for {', '.join(sorted(found))}" for key, found in missing.items() if found}
 
 
 def _account(tally: Counter[tuple[RequestState, str]]) -> ReplayAccount:

@@ -14,6 +14,7 @@ from llmmon.registry import Registry
 from llmmon.scorers.base import scorers
 from llmmon.sources.base import sources
 from llmmon.variants.base import variants
+from tests.tiny_models import tiny_classifier, tiny_word_classifier
 
 REGISTRIES: Final[Mapping[str, Registry[Any]]] = {
     registry.kind: registry for registry in (sources, backends, variants, scorers, metrics, detectors, channels, faults)
@@ -42,14 +43,28 @@ PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("backends", "transformers"): {"model": "org/name", "revision": "0" * 40},
     ("backends", "openai_compatible"): {"base_url": "http://127.0.0.1:8000/v1", "model": "demo"},
     ("variants", "attribute_swap"): {"attribute": "age"},
+    ("scorers", "groundedness_transformers"): {
+        "model": lambda: str(tiny_classifier("nli", ("entailment", "neutral", "contradiction"))),
+        "max_tokens": 128,
+        "device": "cpu",
+    },
+    ("scorers", "llm_judge"): {"base_url": "http://127.0.0.1:8000/v1", "model": "judge"},
+    ("scorers", "text_classification"): {"model": tiny_word_classifier, "label": "negative"},
     ("metrics", "score_mean"): _SCORED,
     ("metrics", "score_quantile"): _SCORED,
     ("metrics", "score_rate"): {**_SCORED, "limit": 0.5},
+    ("metrics", "calibrated_rate"): {**_SCORED, "threshold": 0.5},
+    ("metrics", "anchor_shift"): _SCORED,
     ("metrics", "category_share"): {"field": "route", "category": "chat"},
     ("metrics", "topic_mix"): {"field": "response_text"},
     ("metrics", "impact_ratio"): {**_SCORED, "group": "age"},
     ("metrics", "demographic_parity_difference"): {**_SCORED, "group": "age"},
+    ("metrics", "demographic_parity_ratio"): {**_SCORED, "group": "age"},
+    ("metrics", "equal_opportunity_difference"): {**_SCORED, "group": "age", "truth": "route=chat"},
+    ("metrics", "equalized_odds_difference"): {**_SCORED, "group": ["age"], "truth": "route=chat"},
+    ("metrics", "group_gap"): {**_SCORED, "group": "age", "of": "old"},
     ("metrics", "counterfactual_gap"): {**_SCORED, "lane": "reference"},
+    ("metrics", "counterfactual_excess"): {**_SCORED, "lane": "reference"},
     ("detectors", "bounded_mean"): {"burn_in": 24},
     ("detectors", "predictive_two_sample"): {"burn_in": 24},
     ("detectors", "reference_change"): {"burn_in": 3},
@@ -74,8 +89,14 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("variants", "typo"): {"rate": 2.0},
     ("scorers", "correctness"): {"how": "by magic"},
     ("scorers", "groundedness"): {"threshold": 0.0},
+    ("scorers", "groundedness_transformers"): {"task": "poetry"},
     ("scorers", "lexical_support"): {"threshold": 0.0},
+    ("scorers", "text_classification"): {"revision": "main"},
     ("scorers", "self_consistency"): {"min_siblings": 0},
+    ("scorers", "semantic_entropy"): {"min_similarity": 0.0},
+    ("scorers", "answer_agreement"): {"threshold": 1.0},
+    ("scorers", "llm_judge"): {"rubric": "beauty"},
+    ("scorers", "hallucination_risk"): {"coefficients": {"luck": 1.0}},
     ("scorers", "pii"): {"types": ["SHOE_SIZE"]},
     ("metrics", "cost"): {"statistic": "mode"},
     ("metrics", "latency_quantile"): {"quantile": 1.5},
@@ -94,11 +115,19 @@ REFUSED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("metrics", "probe_mmd"): {"by": "magic"},
     ("metrics", "probe_logprob_gap"): {"lane": "fast"},
     ("metrics", "score_rate"): {"side": "left"},
+    ("metrics", "calibrated_rate"): {"method": "magic"},
     ("metrics", "score_quantile"): {"quantile": 0.0},
-    ("metrics", "impact_ratio"): {"min_group_size": 1},
+    ("metrics", "impact_ratio"): {"good": 2},
+    ("metrics", "counterfactual_gap"): {"alpha": 0.0},
+    ("metrics", "counterfactual_excess"): {"alpha": 1.0},
     ("metrics", "demographic_parity_difference"): {"min_group_size": 1},
+    ("metrics", "demographic_parity_ratio"): {"max_missing": 1.5},
+    ("metrics", "equal_opportunity_difference"): {"truth": "shoe=42"},
+    ("metrics", "equalized_odds_difference"): {"group": []},
+    ("metrics", "group_gap"): {"group": ""},
     ("detectors", "bounded_mean"): {"high": -1.0},
     ("detectors", "predictive_two_sample"): {"burn_in": 5},
+    ("detectors", "paired_difference"): {"sides": "left"},
     ("detectors", "seasonal_change"): {"burn_in": 5},
     ("detectors", "slo_threshold"): {"worse": "sideways"},
     **{("faults", name): {"size": -0.5} for name in faults.names()},
@@ -107,8 +136,9 @@ ALL: Final = sorted((kind, name) for kind, registry in REGISTRIES.items() for na
 
 
 def parameters(kind: str, name: str) -> dict[str, Any]:
-    """Return parameters with which the plug-in can be built."""
-    return dict(PARAMETERS.get((kind, name), {}))
+    """Return parameters with which the plug-in can be built; what has to be made first is made now."""
+    found = PARAMETERS.get((kind, name), {})
+    return {key: value() if callable(value) else value for key, value in found.items()}
 
 
 def build(kind: str, name: str, **changes: Any) -> Any:

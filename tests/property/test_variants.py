@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llmmon.model import Message, RequestLog
 from llmmon.variants.attribute_swap import AttributeSwap
-from llmmon.variants.lexicon import lexicon
+from llmmon.variants.lexicon import attributes, lexicon
 from llmmon.variants.typo import Typo
 
 TWO_GROUPS = ("age", "appearance", "disability", "gender")
@@ -33,10 +33,20 @@ def swapped(attribute: str, text: str) -> str:
     return derived[0].messages[0].content if derived else text
 
 
+def is_paired(attribute: str, term: str) -> bool:
+    """Return whether the counterpart of a term leads back to it."""
+    entry = lexicon(attribute).entry(term)
+    assert entry is not None
+    other = lexicon(attribute).entry(entry.row[1 - entry.group])
+    return other is not None and other.row == entry.row
+
+
 @st.composite
 def sentences(draw: st.DrawFn, attribute: str) -> str:
     words = lexicon(attribute)
-    terms = sorted(words.exact) + sorted({entry.row[entry.group] for entry in words.folded.values()})
+    terms = sorted(term for term in words.exact if is_paired(attribute, term)) + sorted(
+        {entry.row[entry.group] for term, entry in words.folded.items() if is_paired(attribute, term)}
+    )
     forms = st.sampled_from([str, str.upper, lambda term: term[0].upper() + term[1:]])
     pieces = []
     for _ in range(draw(st.integers(1, 6))):
@@ -67,6 +77,26 @@ def test_a_swap_changes_terms_and_nothing_else(data: st.DataObject, attribute: s
         before, _, rest = rest.partition(term["to"])
         restored += before + term["from"]
     assert restored + rest == text
+
+
+@settings(deadline=None)
+@given(st.text(max_size=200), st.sampled_from(attributes()))
+def test_what_was_changed_is_where_it_says(text: str, attribute: str) -> None:
+    """Every recorded term stands in the input at its place, and a text without one is left alone."""
+    derived = list(AttributeSwap(attribute=attribute).derive(request(text), Random(0)))
+    for one in derived:
+        assert one.change["terms"]
+        for term in one.change["terms"]:
+            assert text[term["start"] :].startswith(term["from"])
+
+
+@settings(deadline=None)
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], min_codepoint=0x250), max_size=200), st.sampled_from(attributes())
+)
+def test_other_scripts_stay(text: str, attribute: str) -> None:
+    """A text without a Latin letter has no term."""
+    assert swapped(attribute, text) == text
 
 
 @settings(deadline=None)

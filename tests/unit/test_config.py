@@ -109,3 +109,91 @@ def test_the_shipped_files_are_valid(path: str) -> None:
     config = load_config(Path(__file__).parents[2] / path)
 
     assert config.deployments
+
+
+COUNTERFACTUAL = """
+[sources.logs]
+read = { type = "openai_jsonl", path = "${here}/logs.jsonl" }
+
+[backends]
+pinned = { type = "transformers", model = "${here}/model" }
+
+[deployments.chat]
+source = "logs"
+alpha = 0.02
+lanes = { reference = { backend = "pinned" } }
+scorers = { refusal = { judge = "refusal" }, words = { judge = "length", lanes = ["reference"] } }
+
+[deployments.chat.counterfactual]
+lane = "reference"
+attributes = { gender = ["female"], religion = ["Muslim", "Jewish"] }
+outcomes = { refusal = 0.05, words = 20 }
+"""
+
+
+def test_a_counterfactual_table_stands_for_variants_lanes_and_monitors(tmp_path: Path) -> None:
+    """Two attributes and two outcomes: swaps and a repeat on the lane, scorers on it, and a monitor for each pair."""
+    chat = load_config(write(tmp_path, COUNTERFACTUAL)).deployments["chat"]
+    assert [(one.type, dict(one.parameters)) for one in chat.lanes["reference"].variants] == [
+        ("as_logged", {}),
+        ("attribute_swap", {"attribute": "gender", "max_groups": 3}),
+        ("attribute_swap", {"attribute": "religion", "max_groups": 3}),
+        ("repeat", {"k": 1, "temperature": "as_logged"}),
+    ]
+    assert {name: scorer.lanes for name, scorer in chat.scorers.items()} == {
+        "refusal": ("logged", "reference"),
+        "words": ("reference",),
+    }
+    assert list(chat.monitors) == [
+        "gap-gender-female-refusal", "excess-gender-refusal", "gap-gender-female-words", "excess-gender-words",
+        "gap-religion-Muslim-refusal", "gap-religion-Jewish-refusal", "excess-religion-refusal",
+        "gap-religion-Muslim-words", "gap-religion-Jewish-words", "excess-religion-words",
+    ]  # fmt: skip
+    gap = chat.monitors["gap-gender-female-refusal"]
+    assert dict(gap.metric.parameters) == {
+        "scorer": "refusal", "lane": "reference", "attribute": "gender", "alpha": 0.02, "group": "female",
+    }  # fmt: skip
+    assert (gap.min_effect, gap.detector.type) == (0.05, "paired_difference")
+
+
+def test_what_the_file_says_itself_comes_before_the_table(tmp_path: Path) -> None:
+    """A monitor of the same name stays, and a lane that swaps an attribute already swaps it its own way."""
+    own = """
+[deployments.chat.monitors.excess-gender-words]
+metric = { type = "score_mean", scorer = "words", lane = "reference" }
+min_effect = 3
+"""
+    variants = (
+        'lanes = { reference = { backend = "pinned", variants = [{ type = "attribute_swap", attribute = "gender" }] } }'
+    )
+    text = COUNTERFACTUAL.replace('lanes = { reference = { backend = "pinned" } }', variants)
+    chat = load_config(write(tmp_path, text + own)).deployments["chat"]
+    assert chat.monitors["excess-gender-words"].metric.type == "score_mean"
+    assert [dict(one.parameters) for one in chat.lanes["reference"].variants if one.type == "attribute_swap"] == [
+        {"attribute": "gender"},
+        {"attribute": "religion", "max_groups": 3},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        (
+            'lane = "reference"',
+            'lane = "refrence"',
+            "counterfactual.lane: no 'refrence' is defined; there are: reference",
+        ),
+        (
+            "refusal = 0.05",
+            "refusl = 0.05",
+            "counterfactual.outcomes: no 'refusl' is defined; there are: refusal, words",
+        ),
+        ("refusal = 0.05", "refusal = -1", "counterfactual.outcomes.refusal: .*greater than or equal to 0, got -1"),
+        ('lane = "reference"\nattr', 'line = "reference"\nattr', "counterfactual.lane: missing"),
+    ],
+)
+def test_a_wrong_counterfactual_table_names_the_key(tmp_path: Path, right: str, wrong: str, expected: str) -> None:
+    """The error names the key and what there is."""
+    assert right in COUNTERFACTUAL
+    with pytest.raises(ConfigError, match=expected):
+        load_config(write(tmp_path, COUNTERFACTUAL.replace(right, wrong)))

@@ -133,13 +133,15 @@ def test_a_window_is_replayed_on_every_variant_and_closed(database, setting):
         swapped = [texts for row, texts in found if row.variant == "attribute_swap"]
         made = connection.exec_driver_sql("SELECT plugin, model_revision, parameters FROM llmmon.provenance").all()
     assert [turn.content for turn in swapped[0].messages] == ["Was the grandson comfortable using the phone?"]
-    assert swapped[0].terms == ({"rule": "kinship", "from": "grandfather", "to": "grandson"},)
+    assert swapped[0].terms == ({"rule": "kinship", "from": "grandfather", "to": "grandson", "message": 0, "start": 8},)
     assert [(row.plugin, row.model_revision[:7], row.parameters["max_new_tokens"]) for row in made] == [
         ("transformers", "sha256:", 6)
     ]
     account = finish_replay(database, settings, "assistant", WINDOW)
     assert account == ReplayAccount(n_done=20, n_failed=0, n_pending=0, n_sampled_out=0)
-    assert [tuple(row) for row in coverage(database, "replay")] == [("done", "", 20, None)]
+    assert [tuple(row) for row in coverage(database, "replay")] == [
+        ("done", "", 2, None), ("done", "nothing to change for attribute_swap", 18, None),
+    ]  # fmt: skip
     told = [(row.event, row.detail) for row in events(database) if row.event.startswith(("responses", "replay"))]
     assert [name for name, _ in told] == ["responses.stored"] * 3 + ["replay.finished"]
     assert sum(detail["n_done"] for name, detail in told[:3]) == 82

@@ -11,6 +11,7 @@ import pytest
 
 from llmmon.faults.base import Shadow, faults
 from llmmon.metrics.base import WindowData
+from llmmon.metrics.bias.counterfactual_gap import CounterfactualGap
 from llmmon.model import Document, Message, Scorable
 from llmmon.scorers.base import scorers
 from llmmon.store.frames import Frames
@@ -18,6 +19,7 @@ from tests.windows import make_window, scored
 
 N = 40
 ANSWER = "The tower opened in 1889. It stands 324 metres tall."
+SWAPPED = {"rule": "attribute_swap", "attribute": "gender", "groups": ["male", "female"]}
 SHARES = ("error_share", "refusal_share", "unsupported_share", "wrong_share", "missing_scores")
 
 
@@ -258,3 +260,28 @@ def test_a_larger_share_hits_the_rows_of_a_smaller_one(name: str) -> None:
 
     assert touched(small)
     assert touched(small) < touched(large)
+
+
+def test_a_group_gap_is_planted_on_the_side_of_the_second_group() -> None:
+    """Half of 8 pairs: her answer becomes a refusal, which is the swapped one or the plain one; his stays."""
+    given = shadow()
+    rows = []
+    for key in range(8):
+        ways = ("male", "female") if key % 2 else ("female", "male")
+        for variant, change in (
+            ("as_logged", {}),
+            ("attribute_swap", SWAPPED | dict(zip(("from", "to"), ways, strict=True))),
+        ):
+            rows.append({"request_key": key, "lane": "reference", "variant": variant, "value": 0.0, "change": change})
+    scores = make_window(N, scores=rows).scores
+    frames = dataclasses.replace(given.frames, scores=scores)
+    _, after = plant("group_gap", 0.5, dataclasses.replace(given, frames=frames))
+    refused = after.scores[after.scores["value"] == 1.0]
+    assert len(refused) == 4
+    assert {(row.request_key % 2, row.variant) for row in refused.itertuples()} <= {
+        (1, "attribute_swap"),
+        (0, "as_logged"),
+    }
+    metric = CounterfactualGap(scorer="refusal", lane="reference")
+    window = dataclasses.replace(make_window(N), scores=after.scores)
+    assert metric.compute(window, None).value == 0.5

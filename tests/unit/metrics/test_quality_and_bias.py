@@ -87,6 +87,11 @@ def test_no_good_outcome_at_all_is_absent() -> None:
     )
 
 
+def swap(source, target, groups=("old", "young")):
+    """Return what a variant tells of a swap."""
+    return {"rule": "attribute_swap", "attribute": "age", "groups": list(groups), "from": source, "to": target}
+
+
 def test_counterfactual_gap_is_the_paired_t_interval() -> None:
     """Gap and interval are scipy's paired t over the requests that have both replays."""
     random = np.random.default_rng(2)
@@ -99,7 +104,7 @@ def test_counterfactual_gap_is_the_paired_t_interval() -> None:
             "lane": "reference",
             "variant": variant,
             "value": value,
-            "change": {"groups": ["old", "young"]},
+            "change": swap("old", "young") if variant == "attribute_swap" else {},
         }
         for variant, values in (("as_logged", plain), ("attribute_swap", swapped))
         for key, value in enumerate(values)
@@ -112,21 +117,4 @@ def test_counterfactual_gap_is_the_paired_t_interval() -> None:
     expected = stats.ttest_rel(swapped, plain).confidence_interval()
     assert (found.value, found.n) == (pytest.approx((swapped - plain).mean()), 12)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
-    assert found.detail["groups"] == ["old and young"]
-
-
-def test_differences_of_zero_and_one_are_no_rate() -> None:
-    """A paired difference gets the interval of a mean even where every gap happens to be 0 or 1."""
-    rows = [
-        {
-            "request_key": key,
-            "lane": "r",
-            "variant": variant,
-            "value": float(variant != "as_logged" and key < 20),
-            "change": {},
-        }
-        for variant in ("as_logged", "attribute_swap")
-        for key in range(60)
-    ]
-    found = CounterfactualGap(scorer="refusal", lane="r").compute(make_window(60, scores=rows), None)
-    assert found.detail["interval"].startswith("skewness-corrected t")
+    assert (found.detail["group"], found.detail["minus"]) == ("young", ["old"])
