@@ -49,8 +49,8 @@ it. Read by llmmon's scorer `groundedness`, on CPU, with numpy.
 
 ## Figures
 
-| | {" | ".join(name for name, _ in _ROWS)} |
-|---|{"---|" * len(_ROWS)}
+| | n | {" | ".join(name for name, _ in _ROWS)} |
+|---|---|{"---|" * len(_ROWS)}
 | training sources, cross-validated | {_cells(trained.cross_validated)} |
 | test sources | {_cells(trained.test)} |
 
@@ -77,7 +77,6 @@ research. No row of it is in this folder, only weights. The weights are released
 
 
 _ROWS = (
-    ("n", "n"),
     ("AUROC", "auroc"),
     ("average precision", "average_precision"),
     ("F1", "f1"),
@@ -89,9 +88,7 @@ _ROWS = (
 
 
 def _cells(figures: Figures) -> str:
-    return " | ".join(
-        f"{value:.3f}" if isinstance(value := getattr(figures, name), float) else f"{value:,}" for _, name in _ROWS
-    )
+    return " | ".join([f"{figures.n:,}", *(figures.cell(name) for _, name in _ROWS)])
 
 
 def _by_writer(figures: Figures) -> str:

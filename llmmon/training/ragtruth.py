@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llmmon.model import Document
-from llmmon.pipeline.evaluate import labelled_rows
+from llmmon.pipeline.labels import json_lines
 
 FOLDER = "halluc_ragtruth_qa"
 
@@ -57,7 +57,7 @@ def answers(data: Path) -> list[Answer]:
     """
     folder = data / FOLDER if (data / FOLDER).is_dir() else data
     sources = dict(
-        labelled_rows(
+        json_lines(
             folder / "sources.jsonl.gz",
             lambda row, _: (row["source_id"], row["source_info"]),
             expected="source_id and source_info",
@@ -77,7 +77,7 @@ def answers(data: Path) -> list[Answer]:
         )
 
     return list(
-        labelled_rows(folder / "responses.jsonl.gz", parse, expected="source_id, model, split, response and labels")
+        json_lines(folder / "responses.jsonl.gz", parse, expected="source_id, model, split, response and labels")
     )
 
 
