@@ -42,6 +42,10 @@ class Baseline:
         states of itself is small by luck where its rows happen to be alike, and absent where they all are.
     band : array of shape (n_streams,)
         How far, in standardised units, the level of whole days wanders while nothing changes.
+    n : array of shape (n_streams,)
+        Windows that the level was learnt from.
+    level_error : array of shape (n_streams,)
+        Standard error, in standardised units, of the mean of all.
 
     Notes
     -----
@@ -52,8 +56,8 @@ class Baseline:
     heaviest tails that the data allow, and its scale is raised by some 3 standard errors: both guard the far tail,
     which so few windows cannot show.
 
-    The band holds the levels of the reference days beyond what independent innovations would give: their largest and
-    the 99.9% quantile of a t fitted to them, whichever is more, and three standard errors of the mean of all.
+    The band holds the levels of the reference days beyond what independent innovations would give: their largest or
+    the 99.9% quantile of a t fitted to them, whichever is more, times the share of their variance that is no chance.
     """
 
     rhythm: Rhythm
@@ -63,6 +67,8 @@ class Baseline:
     tails: Floats
     error: Floats
     band: Floats
+    n: Floats
+    level_error: Floats
 
     @classmethod
     def learn(cls, values: Floats, variances: Floats, hours: Floats, *, floor: float = 0.0) -> Self:
@@ -99,7 +105,9 @@ class Baseline:
             scale=scale,
             tails=tails,
             error=error,
-            band=wander + 3 * level_error,
+            band=wander,
+            n=n.astype(np.float64),
+            level_error=level_error,
         )
 
     def expectation(self, variances: Floats, hours: Floats, *, floor: float = 0.0) -> tuple[Floats, Floats]:
@@ -113,12 +121,30 @@ class Baseline:
         found: Floats = -(tails + 1) / 2 * np.log1p((u / scale) ** 2 / tails)
         return found
 
+    def next_centre(self, centre: Floats, u: Floats, n: Floats) -> Floats:
+        r"""Return the innovations' centre after one more window, so that the level's own error does not last.
+
+        Parameters
+        ----------
+        centre : array of shape (n_streams,)
+            The centre so far.
+        u : array of shape (n_streams,)
+            The window's innovation, centred by it; NaN where there is none.
+        n : array of shape (n_streams,)
+            Windows that the centre was learnt from, the reference's among them.
+
+        Notes
+        -----
+        One step of Fisher scoring for the location of Student's t, :math:`\frac{\nu + 3}{\nu + (u/s)^2}\,\frac{u}{n}`:
+        the mean of all windows so far where tails are light, and hardly moved by an outage where they are not.
+        """
+        step = (self.tails + 3) / (self.tails + (u / self.scale) ** 2) * u / (n + 1)
+        return centre + np.nan_to_num(step)
+
     def to_json(self) -> dict[str, Any]:
         """Return the baseline of one stream as JSON values."""
         rhythm = {name.name: getattr(self.rhythm, name.name)[0].tolist() for name in fields(self.rhythm)}
-        own = {
-            name: float(getattr(self, name)[0]) for name in ("correlation", "centre", "scale", "tails", "error", "band")
-        }
+        own = {own.name: float(getattr(self, own.name)[0]) for own in fields(self) if own.name != "rhythm"}
         return {"rhythm": rhythm, **own}
 
     @classmethod

@@ -85,15 +85,23 @@ class SeasonalChange:
         )
 
 
-def shift_ratios(baseline: Baseline, z: Floats, expected: Floats, spread: Floats) -> tuple[Floats, Floats]:  # noqa: ARG001
+def shift_ratios(
+    baseline: Baseline,
+    z: Floats,
+    centre: Floats,
+    expected: Floats,  # noqa: ARG001
+    spread: Floats,  # noqa: ARG001
+) -> tuple[Floats, Floats]:
     """Return the log ratios of the shifts, as `learned_stream.Ratios` asks for."""
-    keep = (1 - baseline.correlation)[:, None]
-    u = (innovations(z, baseline.correlation) - baseline.centre[:, None])[:, None, :]
-    inside = (baseline.band[:, None] * keep)[:, :, None]
-    null = baseline.log_density(np.sign(u) * np.maximum(np.abs(u) - inside, 0.0))
-    shift = np.sign(SHIFTS) * (baseline.band[:, None] + np.abs(SHIFTS))
-    before = np.concatenate([np.full((len(z), 1), np.nan), z[:, :-1]], axis=1)
-    moved = np.where(np.isfinite(before)[:, None, :], shift[:, :, None], (shift * keep)[:, :, None])
-    first = baseline.log_density(u - moved) - null
+    keep, band = (1 - baseline.correlation)[:, None], baseline.band[:, None]
+    u = (innovations(z, baseline.correlation) - centre)[:, None, :]
+    side = np.sign(SHIFTS)
+    shift = side * band + SHIFTS
+    edges = baseline.log_density(u - (np.array([1.0, -1.0]) * band * keep)[:, :, None])
+    null = np.where(side[:, None] > 0, edges[:, :1], edges[:, 1:])
     later = baseline.log_density(u - (shift * keep)[:, :, None]) - null
+    first = later
+    if baseline.correlation.any():
+        before = np.concatenate([np.full((len(z), 1), np.nan), z[:, :-1]], axis=1)
+        first = np.where(np.isfinite(before)[:, None, :], baseline.log_density(u - shift[:, :, None]) - null, later)
     return np.where(np.isfinite(first), first, -np.inf), np.where(np.isfinite(later), later, 0.0)
