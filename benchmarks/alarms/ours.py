@@ -33,7 +33,7 @@ SEASONAL = "llmmon seasonal_change"
 FOLDED = "llmmon reference_change"
 FOLDED_STREAMS, FOLDED_WINDOWS = 10, 500
 """`reference_change` has no array form: that many streams are folded, of at most so many windows."""
-_CHUNK = 20
+_CHUNK = 50
 
 
 def evidence(streams: Streams, min_effect: Floats | None = None) -> dict[str, LogEvidence]:
@@ -129,7 +129,7 @@ def decide(log_e: Floats, effect: Floats, *, min_effect: Floats, alpha: float = 
     m = len(log_e)
     first = np.full(m, -1, dtype=np.int64)
     relevant = (np.abs(effect) >= min_effect[:, None]) & (effect != 0)
-    worst = -math.inf
+    worst = float(np.where(relevant, log_e, -np.inf).max()) - math.log(m)
     for column in np.flatnonzero(log_e.max(axis=0) >= min(0.0, math.log(1 / alpha))):
         order = np.argsort(-log_e[:, column], kind="stable")
         spent = np.log(np.arange(1, m + 1)) + log_e[order, column] - math.log(m)

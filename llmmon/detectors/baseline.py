@@ -21,7 +21,7 @@ _SMALLEST_SCALE: Final = 0.25
 """Least scale of an innovation: windows that were all but equal so far may differ by a part of their usual error."""
 _MEDIAN_OF_NORMAL: Final = 0.6745
 """Median of the absolute value of a standard normal variable."""
-_DAY_IN_BAND: Final = 0.999
+_DAY_IN_BAND: Final = 0.9999
 """The level of all but so many reference days lies in the band."""
 
 
@@ -53,11 +53,12 @@ class Baseline:
     :math:`z = (y - \mu)/\sqrt{(v + \tau^2)(1 + 1/n)}` with the mean :math:`\mu`, the between-window variance
     :math:`\tau^2` and the count n of its cell of the rhythm. The innovation is :math:`u_t = z_t - \phi z_{t-1}`, or
     :math:`(1 - \phi) z_t` after a gap. Student's t is fitted to the innovations by maximum likelihood (EM), with the
-    heaviest tails that the data allow, and its scale is raised by some 3 standard errors: both guard the far tail,
+    heaviest tails that the data allow, and its scale is raised by some 1.5 standard errors: both guard the far tail,
     which so few windows cannot show.
 
     The band holds the levels of the reference days beyond what independent innovations would give: their largest or
-    the 99.9% quantile of a t fitted to them, whichever is more, times the share of their variance that is no chance.
+    the 99.99% quantile of a t fitted to them, whichever is more, times the share of their deviation that is no chance;
+    and three standard errors of the mean of all. Where days differ by no more than chance there is none.
     """
 
     rhythm: Rhythm
@@ -92,8 +93,9 @@ class Baseline:
         correlation = pairs.sum(axis=1) / np.maximum(np.nansum(z[:, :-1] ** 2, axis=1), np.finfo(float).tiny)
         correlation = np.clip(correlation + (1 + 3 * correlation) / n, 0.0, _LARGEST_CORRELATION)
         u = innovations(z, correlation)
-        centre, scale, tails = _student_fit(u, given_up=_LIKELIHOOD_GIVEN_UP)
-        scale = np.maximum(scale * (1 + 2 / np.sqrt(n)), _SMALLEST_SCALE)
+        untied = innovations((_untied(values, error) - expected) / spread, correlation)
+        centre, scale, tails = _student_fit(untied, given_up=_LIKELIHOOD_GIVEN_UP)
+        scale = np.maximum(scale * (1 + 1 / np.sqrt(n)), _SMALLEST_SCALE)
         level_error = np.sqrt(np.nanmean(u**2, axis=1) / n) / (1 - correlation)
         # jumps between days must not count as what explains the days: the median does not see them
         usual = (np.nanmedian(np.abs(u), axis=1) / _MEDIAN_OF_NORMAL) ** 2
@@ -105,7 +107,7 @@ class Baseline:
             scale=scale,
             tails=tails,
             error=error,
-            band=wander,
+            band=np.where(wander > 0, wander + 3 * level_error, 0.0),
             n=n.astype(np.float64),
             level_error=level_error,
         )
@@ -113,13 +115,6 @@ class Baseline:
     def expectation(self, variances: Floats, hours: Floats, *, floor: float = 0.0) -> tuple[Floats, Floats]:
         """Return what is expected of windows and their standard deviation, both of shape (n_streams, n_windows)."""
         return _expectation(self.rhythm, self.error, variances, hours, floor)
-
-    def log_density(self, u: Floats) -> Floats:
-        """Return the log density of innovations, but for a constant; `u` has shape (n_streams, ...)."""
-        shape = (-1,) + (1,) * (u.ndim - 1)
-        tails, scale = self.tails.reshape(shape), self.scale.reshape(shape)
-        found: Floats = -(tails + 1) / 2 * np.log1p((u / scale) ** 2 / tails)
-        return found
 
     def next_centre(self, centre: Floats, u: Floats, n: Floats) -> Floats:
         r"""Return the innovations' centre after one more window, so that the level's own error does not last.
@@ -135,11 +130,13 @@ class Baseline:
 
         Notes
         -----
-        One step of Fisher scoring for the location of Student's t, :math:`\frac{\nu + 3}{\nu + (u/s)^2}\,\frac{u}{n}`:
-        the mean of all windows so far where tails are light, and hardly moved by an outage where they are not.
+        Half a step of Fisher scoring for the location of Student's t,
+        :math:`\frac{\nu + 3}{\nu + (u/s)^2}\,\frac{u}{2n}`: what an outage says hardly counts. A whole step would keep
+        the mean of all windows where tails are light, and learn a small change away while it is being found.
         """
-        step = (self.tails + 3) / (self.tails + (u / self.scale) ** 2) * u / (n + 1)
-        return centre + np.nan_to_num(step)
+        step = (self.tails + 3) / (self.tails + (u / self.scale) ** 2) * u / (2 * (n + 1))
+        moved: Floats = centre + np.where(np.isfinite(step), step, 0.0)
+        return moved
 
     def to_json(self) -> dict[str, Any]:
         """Return the baseline of one stream as JSON values."""
@@ -192,6 +189,22 @@ def _expectation(
     return expected, spread
 
 
+def _untied(values: Floats, error: Floats) -> Floats:
+    """Return the values with equal ones spread evenly over half the way to the next ones, at most a standard error.
+
+    Few events make few different values. A density fitted to them as they are is a spike on the most frequent one.
+    """
+    place_in_tie = np.random.default_rng(0).uniform(-1, 1, values.shape[1])
+    found = values.copy()
+    for row, most in zip(found, np.sqrt(error), strict=True):
+        distinct, which, n = np.unique(row, return_inverse=True, return_counts=True)
+        if 1 < len(distinct) < len(row):
+            gaps = np.diff(distinct)
+            half = np.minimum(np.minimum(np.append(gaps, gaps[-1]), np.insert(gaps, 0, gaps[0])) / 2, most)
+            row += np.where(n > 1, half, 0.0)[which] * place_in_tie
+    return found
+
+
 def _wander(z: Floats, length: int, long_run_variance: Floats) -> Floats:
     """Return how far the means of whole blocks wander beyond what the innovations' long-run variance explains."""
     n = z.shape[1] // length
@@ -200,7 +213,8 @@ def _wander(z: Floats, length: int, long_run_variance: Floats) -> Floats:
     blocks = z[:, : n * length].reshape(len(z), n, length)
     seen = np.isfinite(blocks).sum(axis=2)
     means = np.where(seen > length / 2, np.nan_to_num(blocks).sum(axis=2) / np.maximum(seen, 1), 0.0)
-    unexplained = np.maximum(0.0, 1 - long_run_variance / length / np.maximum(means.var(axis=1), np.finfo(float).tiny))
+    by_chance = long_run_variance / length * (1 + math.sqrt(2 / (n - 1)))  # a variance of n means errs by so much
+    unexplained = np.maximum(0.0, 1 - by_chance / np.maximum(means.var(axis=1), np.finfo(float).tiny))
     from scipy.special import stdtrit
 
     centre, scale, tails = _student_fit(means, given_up=_LIKELIHOOD_GIVEN_UP / 2)

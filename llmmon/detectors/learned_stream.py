@@ -137,9 +137,10 @@ def log_evidence(
     baseline = Baseline.learn(values[:, :burn_in], variances[:, :burn_in], hours[:burn_in], floor=floor)
     expected, spread = baseline.expectation(variances, hours, floor=floor)
     z = (values - expected) / spread
-    power = _powers(baseline, z[:, :burn_in], expected[:, :burn_in], spread[:, :burn_in], hours, ratios)[:, :, None]
+    known = z[:, :burn_in], expected[:, :burn_in], spread[:, :burn_in]
+    cost, power = (part[:, :, None] for part in _quiet(baseline, *known, hours, ratios))
     centre = _centres(baseline, z, burn_in)
-    first, later = (part[..., burn_in:] * power for part in ratios(baseline, z, centre, expected, spread))
+    first, later = ((part[..., burn_in:] - cost) * power for part in ratios(baseline, z, centre, expected, spread))
     weights = log_start_weights(1, len(hours) - burn_in, windows_per_year=HOURS / (hours[1] - hours[0]))
     found: Floats = np.logaddexp.reduce(paths(first, later, weights), axis=1) - np.log(first.shape[1])
     return found
@@ -156,11 +157,17 @@ def _centres(baseline: Baseline, z: Floats, burn_in: int) -> Floats:
     return found
 
 
-def _powers(baseline: Baseline, z: Floats, expected: Floats, spread: Floats, hours: Floats, ratios: Ratios) -> Floats:
+def _quiet(
+    baseline: Baseline, z: Floats, expected: Floats, spread: Floats, hours: Floats, ratios: Ratios
+) -> tuple[Floats, Floats]:
+    """Return what is taken from every log ratio so that its mean is 1 on quiet windows, and the power it is raised to."""
     places = resampled_days(z.shape[1], day_blocks(hours), n_windows=_QUIET_WINDOWS)
     centre = np.broadcast_to(baseline.centre[:, None], (len(z), len(places)))
     first, later = ratios(baseline, z[:, places], centre, expected[:, places], spread[:, places])
-    return tempering(first[..., 1:], later[..., 1:])  # before the first window there is none to jump from
+    first, later = first[..., 1:], later[..., 1:]  # before the first window there is none to jump from
+    means = (np.logaddexp.reduce(part, axis=-1) - np.log(part.shape[-1]) for part in (first, later))
+    cost = np.maximum(0.0, np.maximum(*means))
+    return cost, tempering(first - cost[..., None], later - cost[..., None])
 
 
 def _known(state: State, rows: list[list[float]], length: float, ratios: Ratios, floor: float) -> State:
@@ -177,11 +184,12 @@ def _known(state: State, rows: list[list[float]], length: float, ratios: Ratios,
     expected, spread = baseline.expectation(variances, hours, floor=floor)
     z = (values - expected) / spread
     if "known" in state:
-        power = state["known"]["power"]
+        quiet = {name: state["known"][name] for name in ("cost", "power")}
     else:
-        power = _powers(baseline, z, expected, spread, hours, ratios)[0].tolist()
+        cost, power = _quiet(baseline, z, expected, spread, hours, ratios)
+        quiet = {"cost": cost[0].tolist(), "power": power[0].tolist()}
     return {
-        "known": {"baseline": baseline.to_json(), "power": power},
+        "known": {"baseline": baseline.to_json(), **quiet},
         "n_reference": len(rows),
         "n": 0,
         "centre": float(baseline.centre[0]),
@@ -196,7 +204,7 @@ def _tested(
 ) -> tuple[dict[str, Any], float, float]:
     """Return the state after one more window, the log e-value, and what was expected of the window."""
     baseline = Baseline.from_json(state["known"]["baseline"])
-    power = np.array(state["known"]["power"], dtype=np.float64)
+    cost, power = (np.array(state["known"][name], dtype=np.float64) for name in ("cost", "power"))
     hours, last = row[0], state["last"]
     moments = np.array([hours - length, hours])
     expected, spread = baseline.expectation(np.full((1, 2), row[2]), moments, floor=floor)
@@ -204,7 +212,7 @@ def _tested(
     z = np.array([[before, (row[1] - expected[0, 1]) / spread[0, 1]]])
     centre = np.array([state["centre"]])
     both = np.broadcast_to(centre[:, None], z.shape)
-    first, later = (part[0, :, 1] * power for part in ratios(baseline, z, both, expected, spread))
+    first, later = ((part[0, :, 1] - cost) * power for part in ratios(baseline, z, both, expected, spread))
     n = state["n"] + 1
     u = innovations(z, baseline.correlation)[:, 1] - centre
     centre = baseline.next_centre(centre, u, baseline.n + state["n"])

@@ -95,13 +95,23 @@ def shift_ratios(
     """Return the log ratios of the shifts, as `learned_stream.Ratios` asks for."""
     keep, band = (1 - baseline.correlation)[:, None], baseline.band[:, None]
     u = (innovations(z, baseline.correlation) - centre)[:, None, :]
-    side = np.sign(SHIFTS)
-    shift = side * band + SHIFTS
-    edges = baseline.log_density(u - (np.array([1.0, -1.0]) * band * keep)[:, :, None])
-    null = np.where(side[:, None] > 0, edges[:, :1], edges[:, 1:])
-    later = baseline.log_density(u - (shift * keep)[:, :, None]) - null
-    first = later
-    if baseline.correlation.any():
-        before = np.concatenate([np.full((len(z), 1), np.nan), z[:, :-1]], axis=1)
-        first = np.where(np.isfinite(before)[:, None, :], baseline.log_density(u - shift[:, :, None]) - null, later)
-    return np.where(np.isfinite(first), first, -np.inf), np.where(np.isfinite(later), later, 0.0)
+    width = (baseline.tails * baseline.scale**2)[:, None, None]
+    null = width + np.maximum(np.abs(u) - (band * keep)[:, :, None], 0.0) ** 2
+    shift = np.sign(SHIFTS) * band + SHIFTS
+
+    def log_ratio(moved: Floats) -> Floats:
+        """Return log f(u - moved) - log sup f(u - c), in place: this is where the time goes."""
+        found = u - moved
+        found *= found
+        found += width
+        np.divide(null, found, out=found)
+        np.log(found, out=found)
+        found *= (baseline.tails[:, None, None] + 1) / 2
+        return found
+
+    later = log_ratio((shift * keep)[:, :, None])
+    before = np.concatenate([np.full((len(z), 1), np.nan), z[:, :-1]], axis=1)
+    jumps = np.isfinite(before)[:, None, :] & (baseline.correlation > 0)[:, None, None]
+    first = np.where(jumps, log_ratio(shift[:, :, None]), later) if jumps.any() else later
+    seen = np.isfinite(u)
+    return (first, later) if seen.all() else (np.where(seen, first, -np.inf), np.where(seen, later, 0.0))

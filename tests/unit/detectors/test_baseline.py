@@ -100,7 +100,7 @@ def test_tails_and_scale_are_those_of_the_process() -> None:
     assert np.median(normal.tails) >= 20
     assert np.all(heavy.tails <= 3)
     # the spread of z is 1 or a little less, for its cell's own mean was fitted; the scale is raised by 2 / sqrt(672)
-    assert 1.0 < np.median(normal.scale) < 1.09
+    assert 0.95 < np.median(normal.scale) < 1.05
 
 
 def test_a_level_that_wanders_from_day_to_day_widens_the_band() -> None:
@@ -133,4 +133,5 @@ def test_a_baseline_survives_json() -> None:
     variances = np.full((1, len(hours)), 0.01)
     for mine, theirs in zip(baseline.expectation(variances, hours), back.expectation(variances, hours), strict=True):
         assert np.array_equal(mine, theirs)
-    assert np.array_equal(baseline.log_density(np.array([[0.3, 7.0]])), back.log_density(np.array([[0.3, 7.0]])))
+    for name in ("correlation", "centre", "scale", "tails", "error", "band", "n", "level_error"):
+        assert np.array_equal(getattr(baseline, name), getattr(back, name))
