@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.alarms.false_alarms import say
-from benchmarks.alarms.ours import ALPHA, BY_UNIT, SEASONAL, decide, evidence
+from benchmarks.alarms.ours import ALPHA, OURS, decide, evidence
 from benchmarks.alarms.rules import Rule
 from benchmarks.alarms.streams import Floats, Streams
 from benchmarks.alarms.tasks import Ints, Plan, Task
@@ -20,15 +20,6 @@ FIRST_START, LAST_START = 96, 264
 """Tested windows between which the changes begin."""
 HORIZON = 672
 """Windows after the change in which it must be found."""
-
-
-OURS = (BY_UNIT, SEASONAL)
-
-
-def our_scores(streams: Streams) -> dict[str, Floats]:
-    """Return llmmon's log e-values per window."""
-    found = evidence(streams)
-    return {name: found[name][0] for name in OURS}
 
 
 def peer_scores(streams: Streams, rules: Sequence[Rule]) -> dict[str, Floats]:
@@ -71,39 +62,39 @@ class Unchanged:
     Parameters
     ----------
     limits : mapping
-        Per rule, and per choice of llmmon's detectors, the score at which 5% of the deployments raise any alarm.
-    alarmed : mapping
-        Per choice of llmmon's detectors, of how many deployments how many alarmed at its own alpha, as printed.
+        Per rule, llmmon among them, the score at which 5% of the deployments raise any alarm.
+    alarmed : str
+        Of how many deployments how many alarmed with llmmon at its own alpha, as printed.
     """
 
     limits: dict[str, float]
-    alarmed: dict[str, str]
+    alarmed: str
 
 
 def unchanged(
     task: Task, rules: Sequence[Rule], *, seeds: Sequence[int], n_streams: int, n_windows: int, n_reference: int
 ) -> Unchanged:
-    """Bring every rule, llmmon's among them, to 5% on the task's unchanged deployments.
+    """Bring every rule, llmmon among them, to 5% on the task's unchanged deployments.
 
     Of N deployments' largest scores the one that leaves floor(N / 20) above it, and the next number up: with fewer
     than 20 deployments none of them alarms. A rule that looks at fewer streams than the deployment has is let off the
     rest. A rule with no score at all (Evidently without rows) gets an infinite threshold. llmmon's score is the
     evidence that one stream needs so that e-BH rejects.
     """
-    worst: dict[str, list[float]] = {name: [] for name in (*OURS, *(rule.name for rule in rules))}
-    alarms: dict[str, list[bool]] = {name: [] for name in OURS}
+    worst: dict[str, list[float]] = {name: [] for name in (OURS, *(rule.name for rule in rules))}
+    n_alarmed = 0
     for seed in seeds:
         plan = Plan(n_streams=n_streams, n_reference=n_reference, n_windows=n_windows, starts=None, seed=1000 + seed)
         streams = task.draw(plan)
         for name, found in peer_scores(streams, rules).items():
             worst[name].append(float(np.where(np.isnan(found), -np.inf, found).max()))
-        for name, found in our_scores(streams).items():
-            decision = decide(found, np.ones(found.shape), min_effect=np.zeros(n_streams))
-            worst[name].append(math.log(n_streams) + decision.worst)
-            alarms[name].append(decision.is_alarmed)
+        log_e, effect = evidence(streams)[OURS]
+        decision = decide(log_e, effect, min_effect=np.zeros(n_streams))
+        worst[OURS].append(math.log(n_streams) + decision.worst)
+        n_alarmed += decision.is_alarmed
     return Unchanged(
         limits={name: _above(largest) for name, largest in worst.items()},
-        alarmed={name: f"{sum(found)}/{len(found)}" for name, found in alarms.items()},
+        alarmed=f"{n_alarmed}/{len(seeds)}",
     )
 
 
@@ -141,9 +132,9 @@ def run_task(task: Task, null: Unchanged, rules: Sequence[Rule], *, n_streams: i
     assert plan.starts is not None
     streams = task.draw(plan)
     # e-BH asks an e-value of n_streams / alpha of a single changed stream
-    thresholds = dict.fromkeys(OURS, math.log(n_streams / ALPHA)) | {name: rule.threshold for name, rule in every.items()}
+    thresholds = {OURS: math.log(n_streams / ALPHA)} | {name: rule.threshold for name, rule in every.items()}
     default, equal = {}, {}
-    for name, found in (our_scores(streams) | peer_scores(streams, list(every.values()))).items():
+    for name, found in ({OURS: evidence(streams)[OURS][0]} | peer_scores(streams, list(every.values()))).items():
         default[name] = delays(found, plan.starts, thresholds[name])
         equal[name] = delays(found, plan.starts, null.limits[name])
     return Outcome(task=task, null=null, default=default, equal=equal)
@@ -180,7 +171,7 @@ def grids(outcomes: Sequence[Outcome], rules: Sequence[Rule], *, n_streams: int)
     """Return the delays at defaults, the delays at the equal rate, the thresholds, and the count of tasks won."""
     nulls = {outcome.task.unchanged: outcome.null for outcome in outcomes}
     names = list(outcomes[0].default)
-    peers = [name for name in names if name not in OURS]
+    peers = [name for name in names if name != OURS]
     title = f"median delay in windows until the changed stream alarms (found within {HORIZON})"
     return [
         Grid(
@@ -197,30 +188,27 @@ def grids(outcomes: Sequence[Outcome], rules: Sequence[Rule], *, n_streams: int)
         ),
         Grid(
             title="score at which each rule was brought to 5% (first row: its default); unchanged deployments alarmed",
-            columns=("unchanged streams", *names, *(f"alarmed: {name}" for name in OURS)),
+            columns=("unchanged streams", *names, "alarmed at alpha 5%: llmmon"),
             rows=[
-                ("default", *([f"{math.log(n_streams / ALPHA):.3g}"] * len(OURS)), *(f"{r.threshold:.3g}" for r in rules)),
+                ("default", f"{math.log(n_streams / ALPHA):.3g}", *(f"{rule.threshold:.3g}" for rule in rules), ""),
                 *(
-                    (name, *(f"{null.limits[rule]:.3g}" for rule in names), *(null.alarmed[rule] for rule in OURS))
+                    (name, *(f"{null.limits[rule]:.3g}" for rule in names), null.alarmed)
                     for name, null in nulls.items()
                 ),
             ],
         ),
         Grid(
             title="llmmon against the best peer, which is at the equal false-alarm rate; tasks with a change",
-            columns=("detector", "tasks that any method finds", "shortest median", "worst ratio to the best", "on"),
+            columns=("llmmon", "tasks that any method finds", "shortest median", "worst ratio to the best", "on"),
             rows=[
-                _score(f"{name}, {told}", [getattr(outcome, kind)[name] for outcome in outcomes], peers, outcomes)
-                for kind, told in (("default", "as shipped"), ("equal", "at the equal rate"))
-                for name in OURS
+                _score("as shipped", [outcome.default[OURS] for outcome in outcomes], peers, outcomes),
+                _score("at the equal rate", [outcome.equal[OURS] for outcome in outcomes], peers, outcomes),
             ],
         ),
     ]
 
 
-def _score(
-    told: str, ours: Sequence[Delays], peers: Sequence[str], outcomes: Sequence[Outcome]
-) -> tuple[str, ...]:
+def _score(told: str, ours: Sequence[Delays], peers: Sequence[str], outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     won, worst, on, n = 0, 0.0, "-", 0
     for found, outcome in zip(ours, outcomes, strict=True):
         if not outcome.task.changes:

@@ -56,9 +56,9 @@ class Baseline:
     heaviest tails that the data allow, and its scale is raised by some 1.5 standard errors: both guard the far tail,
     which so few windows cannot show.
 
-    The band holds the levels of the reference days beyond what independent innovations would give: their largest or
-    the 99.99% quantile of a t fitted to them, whichever is more, times the share of their deviation that is no chance;
-    and three standard errors of the mean of all. Where days differ by no more than chance there is none.
+    Where the reference days' levels differ by more than independent innovations make them differ by chance, the band
+    holds their largest or the 99.99% quantile of a t fitted to them, whichever is more, and three standard errors of
+    the mean of all. Elsewhere there is none: a shift that is worth finding outweighs what days then differ by.
     """
 
     rhythm: Rhythm
@@ -206,21 +206,20 @@ def _untied(values: Floats, error: Floats) -> Floats:
 
 
 def _wander(z: Floats, length: int, long_run_variance: Floats) -> Floats:
-    """Return how far the means of whole blocks wander beyond what the innovations' long-run variance explains."""
+    """Return how far the means of whole blocks wander, where the innovations' long-run variance does not explain it."""
     n = z.shape[1] // length
     if n < 4:
         return np.zeros(len(z))
     blocks = z[:, : n * length].reshape(len(z), n, length)
     seen = np.isfinite(blocks).sum(axis=2)
     means = np.where(seen > length / 2, np.nan_to_num(blocks).sum(axis=2) / np.maximum(seen, 1), 0.0)
-    by_chance = long_run_variance / length * (1 + math.sqrt(2 / (n - 1)))  # a variance of n means errs by so much
-    unexplained = np.maximum(0.0, 1 - by_chance / np.maximum(means.var(axis=1), np.finfo(float).tiny))
+    by_chance = long_run_variance / length * (1 + 2 * math.sqrt(2 / (n - 1)))  # and two standard errors of a variance
     from scipy.special import stdtrit
 
     centre, scale, tails = _student_fit(means, given_up=_LIKELIHOOD_GIVEN_UP / 2)
     usual = np.abs(centre) + scale * stdtrit(tails, _DAY_IN_BAND)
     largest = np.abs(means).max(axis=1) * (1 + 2 / math.sqrt(n))
-    found: Floats = np.sqrt(unexplained) * np.maximum(largest, usual)
+    found: Floats = np.where(means.var(axis=1) > by_chance, np.maximum(largest, usual), 0.0)
     return found
 
 

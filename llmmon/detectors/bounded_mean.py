@@ -43,7 +43,8 @@ class BoundedMean:
     Notes
     -----
     With :math:`m_t` the value that `Baseline` expects of a window, or given the one before where that is more, and
-    :math:`b_t` its band and three standard errors of its level in the value's unit, and half as much again, a bet on a rise turns wealth 1 into
+    :math:`b_t` its band and three standard errors of its level in the value's unit, and half as much again, a bet on a
+    rise turns wealth 1 into
 
     .. math:: 1 + \lambda\,(y_t - m_t - b_t), \qquad 0 \le \lambda < 1 / (m_t + b_t - low),
 
@@ -98,7 +99,12 @@ class BoundedMean:
         )
 
     def bets(
-        self, baseline: Baseline, z: Floats, centre: Floats, expected: Floats, spread: Floats  # noqa: ARG002
+        self,
+        baseline: Baseline,
+        z: Floats,
+        centre: Floats,  # noqa: ARG002
+        expected: Floats,
+        spread: Floats,
     ) -> tuple[Floats, Floats]:
         """Return the log wealth of each bet, as `learned_stream.Ratios` asks for."""
         phi = baseline.correlation[:, None]

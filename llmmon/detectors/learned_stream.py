@@ -89,6 +89,8 @@ def step(
     if value is None:
         reason = f"no value: {measurement.estimate.reason}"
         return state, Evidence(**common, e_value=None, relevant=False, reason=reason)
+    if "known" in state and "cost" not in state["known"]:
+        state = begin()  # stored before llmmon learnt what it needs now
     floor = min_effect * _TAKEN_FOR_GRANTED
     row = [hours_of(window.start), value, squared_error(measurement)]
     length = (window.end - window.start).total_seconds() / 3600
@@ -160,7 +162,7 @@ def _centres(baseline: Baseline, z: Floats, burn_in: int) -> Floats:
 def _quiet(
     baseline: Baseline, z: Floats, expected: Floats, spread: Floats, hours: Floats, ratios: Ratios
 ) -> tuple[Floats, Floats]:
-    """Return what is taken from every log ratio so that its mean is 1 on quiet windows, and the power it is raised to."""
+    """Return what log ratios lose for a mean of at most 1 on quiet windows, and the power they are raised to."""
     places = resampled_days(z.shape[1], day_blocks(hours), n_windows=_QUIET_WINDOWS)
     centre = np.broadcast_to(baseline.centre[:, None], (len(z), len(places)))
     first, later = ratios(baseline, z[:, places], centre, expected[:, places], spread[:, places])

@@ -25,7 +25,7 @@ class SeasonalChange:
 
     Prefer it to `reference_change` once the reference spans a week or more: it knows hour of day (from two days on),
     weekends (from two weeks) and days of the week (from four), windows that depend on the one before, days whose level
-    wanders, and tails that are heavier than normal. For shares and rates near 0 or 1 prefer `bounded_mean`.
+    wanders, tails that are heavier than normal, and rates of few events. `bounded_mean` assumes less and finds later.
 
     Parameters
     ----------
@@ -39,13 +39,16 @@ class SeasonalChange:
     -----
     `Baseline` describes quiet windows by innovations u with density f. A level that is :math:`\delta` standard
     deviations off moves the innovation of the first window by :math:`\delta` and of each later one by :math:`(1 -
-    \phi)\delta`. The null is composite: the level of a quiet day may lie anywhere in the band b. So a window's ratio is
+    \phi)\delta`. The null is composite: the level of a quiet day may lie anywhere in the band b, which is 0 where days
+    differ by no more than chance. So a window's ratio is
 
     .. math:: f(u - d_\delta) / \sup_{|c| \le (1-\phi) b} f(u - c),
 
     with shifts of b + 1/4, ..., b + 32 either way; its expectation is at most 1 wherever in the band the level is.
-    `start_mixture` adds up over when the change began. Each shift's evidence is raised to a power below 1 where the
-    reference days, resampled whole, gave more of it than chance would (`tempering`).
+    `start_mixture` adds up over when the change began. Innovations are taken from a centre that goes on being learnt
+    (`Baseline.next_centre`): the error of the reference's level wears off faster than a shift of 1/4 could gain by it.
+    Where a ratio's mean over the reference days, resampled whole, is above 1, it is divided by that, and its evidence
+    is raised to a power below 1 where those days gave more of it than chance would (`tempering`).
 
     What is assumed: the reference shows how days differ. A day such as none of them was looks like a change while it
     lasts. Checked on real traffic by ``python -m benchmarks alarms``, not proved for it.

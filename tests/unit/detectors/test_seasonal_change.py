@@ -120,6 +120,19 @@ def test_a_person_who_accepts_the_new_level_keeps_the_rhythm() -> None:
     assert all(abs(item.effect or 0) < 0.1 for item in tested)
 
 
+def test_what_an_older_llmmon_stored_is_learnt_anew() -> None:
+    """A state without what is needed now gives no evidence and says so."""
+    detector, windows = SeasonalChange(burn_in=48), stream(quiet(3).tolist(), half_width=0.1)
+    state = detector.begin()
+    for item in windows[:50]:
+        state, _ = detector.step(state, item, min_effect=0.05, direction="neither")
+    known = {name: value for name, value in state["known"].items() if name != "cost"}
+    state, evidence = detector.step({**state, "known": known}, windows[50], min_effect=0.05, direction="neither")
+
+    assert evidence.e_value is None
+    assert evidence.reason == "cannot tell yet: needs 47 more windows to learn what is usual"
+
+
 def test_a_ratio_is_that_of_the_densities() -> None:
     """Without band and dependence the ratio is the t density shifted by the size over the t density, worked by hand."""
     one = np.ones(1)
