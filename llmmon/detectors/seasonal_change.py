@@ -46,7 +46,7 @@ class SeasonalChange:
 
     with shifts of b + 1/4, ..., b + 32 either way; its expectation is at most 1 wherever in the band the level is.
     `start_mixture` adds up over when the change began. Innovations are taken from a centre that goes on being learnt
-    (`Baseline.next_centre`): the error of the reference's level wears off faster than a shift of 1/4 could gain by it.
+    (`Baseline.next_centre`): the error of the reference's level wears off before small shifts gain much by it.
     Where a ratio's mean over the reference days, resampled whole, is above 1, it is divided by that, and its evidence
     is raised to a power below 1 where those days gave more of it than chance would (`tempering`).
 
