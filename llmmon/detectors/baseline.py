@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from llmmon.detectors.rhythm import Ints, Rhythm
 from llmmon.detectors.start_mixture import Floats
@@ -21,6 +22,8 @@ _SMALLEST_SCALE: Final = 0.25
 """Least scale of an innovation: windows that were all but equal so far may differ by a part of their usual error."""
 _MEDIAN_OF_NORMAL: Final = 0.6745
 """Median of the absolute value of a standard normal variable."""
+_RHYTHM: Final = 0.5
+"""A stream has a rhythm where what is expected swings by so many deviations of a window."""
 _DAY_IN_BAND: Final = 0.9999
 """The level of all but so many reference days lies in the band."""
 
@@ -53,12 +56,12 @@ class Baseline:
     :math:`z = (y - \mu)/\sqrt{(v + \tau^2)(1 + 1/n)}` with the mean :math:`\mu`, the between-window variance
     :math:`\tau^2` and the count n of its cell of the rhythm. The innovation is :math:`u_t = z_t - \phi z_{t-1}`, or
     :math:`(1 - \phi) z_t` after a gap. Student's t is fitted to the innovations by maximum likelihood (EM), with the
-    heaviest tails that the data allow, and its scale is raised by some 1.5 standard errors: both guard the far tail,
+    heaviest tails that the data allow, and its scale is raised by some 3 standard errors: both guard the far tail,
     which so few windows cannot show.
 
-    Where the reference days' levels differ by more than independent innovations make them differ by chance, the band
-    holds their largest or the 99.99% quantile of a t fitted to them, whichever is more, and three standard errors of
-    the mean of all. Elsewhere there is none: a shift that is worth finding outweighs what days then differ by.
+    A stream whose windows depend on the hour, the day or the window before has a band. It holds the levels of the
+    reference days beyond what independent innovations would give: their largest or the 99.99% quantile of a t fitted to
+    them, whichever is more; and three standard errors of the mean of all. A stream that shows no dependence has none.
     """
 
     rhythm: Rhythm
@@ -95,11 +98,13 @@ class Baseline:
         u = innovations(z, correlation)
         untied = innovations((_untied(values, error) - expected) / spread, correlation)
         centre, scale, tails = _student_fit(untied, given_up=_LIKELIHOOD_GIVEN_UP)
-        scale = np.maximum(scale * (1 + 1 / np.sqrt(n)), _SMALLEST_SCALE)
+        scale = np.maximum(scale * (1 + 2 / np.sqrt(n)), _SMALLEST_SCALE)
         level_error = np.sqrt(np.nanmean(u**2, axis=1) / n) / (1 - correlation)
         # jumps between days must not count as what explains the days: the median does not see them
         usual = (np.nanmedian(np.abs(u), axis=1) / _MEDIAN_OF_NORMAL) ** 2
-        wander = _wander(z, day_blocks(hours), usual / (1 - correlation) ** 2)
+        wander, differ = _wander(z, day_blocks(hours), usual / (1 - correlation) ** 2)
+        swing = expected.std(axis=1) > _RHYTHM * np.median(spread, axis=1)
+        depends = differ | swing | (correlation > 2 / np.sqrt(n))
         return cls(
             rhythm=rhythm,
             correlation=correlation,
@@ -107,7 +112,7 @@ class Baseline:
             scale=scale,
             tails=tails,
             error=error,
-            band=np.where(wander > 0, wander + 3 * level_error, 0.0),
+            band=np.where(depends, wander + 3 * level_error, 0.0),
             n=n.astype(np.float64),
             level_error=level_error,
         )
@@ -206,22 +211,25 @@ def _untied(values: Floats, error: Floats) -> Floats:
     return found
 
 
-def _wander(z: Floats, length: int, long_run_variance: Floats) -> Floats:
-    """Return how far the means of whole blocks wander, where the innovations' long-run variance does not explain it."""
+def _wander(z: Floats, length: int, long_run_variance: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return how far the means of whole blocks wander beyond what the innovations' long-run variance explains.
+
+    And whether they differ by more than chance: two standard errors of a variance.
+    """
     n = z.shape[1] // length
     if n < 4:
-        return np.zeros(len(z))
+        return np.zeros(len(z)), np.zeros(len(z), dtype=bool)
     blocks = z[:, : n * length].reshape(len(z), n, length)
     seen = np.isfinite(blocks).sum(axis=2)
     means = np.where(seen > length / 2, np.nan_to_num(blocks).sum(axis=2) / np.maximum(seen, 1), 0.0)
-    by_chance = long_run_variance / length * (1 + 2 * math.sqrt(2 / (n - 1)))  # and two standard errors of a variance
+    explained = long_run_variance / length / np.maximum(means.var(axis=1), np.finfo(float).tiny)
     from scipy.special import stdtrit
 
     centre, scale, tails = _student_fit(means, given_up=_LIKELIHOOD_GIVEN_UP / 2)
     usual = np.abs(centre) + scale * stdtrit(tails, _DAY_IN_BAND)
     largest = np.abs(means).max(axis=1) * (1 + 2 / math.sqrt(n))
-    found: Floats = np.where(means.var(axis=1) > by_chance, np.maximum(largest, usual), 0.0)
-    return found
+    found: Floats = np.sqrt(np.maximum(0.0, 1 - explained)) * np.maximum(largest, usual)
+    return found, explained * (1 + 2 * math.sqrt(2 / (n - 1))) < 1
 
 
 def _student_fit(u: Floats, *, given_up: float) -> tuple[Floats, Floats, Floats]:

@@ -39,8 +39,8 @@ class SeasonalChange:
     -----
     `Baseline` describes quiet windows by innovations u with density f. A level that is :math:`\delta` standard
     deviations off moves the innovation of the first window by :math:`\delta` and of each later one by :math:`(1 -
-    \phi)\delta`. The null is composite: the level of a quiet day may lie anywhere in the band b, which is 0 where days
-    differ by no more than chance. So a window's ratio is
+    \phi)\delta`. The null is composite: the level of a quiet day may lie anywhere in the band b, which is 0 where
+    windows show no dependence. So a window's ratio is
 
     .. math:: f(u - d_\delta) / \sup_{|c| \le (1-\phi) b} f(u - c),
 
