@@ -65,10 +65,7 @@ def _ragtruth(rows: Sequence[Answer], found: dict[str, Figures]) -> Grid:
     table = [
         [
             name,
-            *(f"{value:.3f}" for value in (figures.auroc, figures.average_precision)),
-            *(f"{value:.3f}" for value in (figures.precision, figures.recall, figures.f1)),
-            "-" if figures.span_f1 is None else f"{figures.span_f1:.3f}",
-            f"{figures.ece:.3f}",
+            *map(figures.cell, ("auroc", "average_precision", "precision", "recall", "f1", "span_f1", "ece")),
         ]
         for name, figures in found.items()
     ]

@@ -24,6 +24,7 @@ from llmmon.cli import (
     probe,
     quarantine,
     reproduce,
+    review,
     roll_up,
     run,
     sources,
@@ -72,7 +73,7 @@ for _verb in (
     *stages.VERBS,
     roll_up.roll_up,
     probe.probe,
-    *(batch.batch, quarantine.quarantine, subject.subject, facts.facts),
+    *(batch.batch, quarantine.quarantine, review.review, subject.subject, facts.facts),
     *(
         certify.certify,
         power.power,

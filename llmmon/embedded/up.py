@@ -31,16 +31,8 @@ from llmmon.store.migrate import upgrade
 from llmmon.store.roles import GroupRole, create_login
 
 _DAGS: Final = {
-    "ingest",
-    "replay",
-    "sentinel",
-    "measure",
-    "alert",
-    "maintain",
-    "report",
-    "roll_up",
-    "certify",
-    "stereotypes",
+    *("ingest", "replay", "sentinel", "measure", "alert"),
+    *("maintain", "report", "roll_up", "certify", "review", "stereotypes"),
 }
 _LOGINS: Final[dict[str, GroupRole]] = {
     "llmmon_app": "llmmon_writer",

@@ -50,6 +50,29 @@ def rate_interval(rate: float, n: float, level: float = 0.95) -> tuple[float, fl
     return low, high
 
 
+def jeffreys(rate: float, n: float) -> tuple[float, float]:
+    """Return Jeffreys' 95% interval of a rate seen in `n` trials, which need not be whole.
+
+    It covers 95% on average over all rates, as Wilson's does, and its bounds lie evenly about a rate near 0 or 1, which
+    matters where bounds of several rates are added up.
+
+    References
+    ----------
+    L. D. Brown, T. T. Cai and A. DasGupta, Statistical Science 16, 2001, section 4.3.
+
+    Examples
+    --------
+    >>> [round(bound, 4) for bound in jeffreys(0.0, 10)]
+    [0.0, 0.2172]
+    """
+    from scipy.special import betaincinv
+
+    cases = rate * n
+    low = 0.0 if rate == 0 else float(betaincinv(cases + 0.5, n - cases + 0.5, 0.025))
+    high = 1.0 if rate == 1 else float(betaincinv(cases + 0.5, n - cases + 0.5, 0.975))
+    return low, high
+
+
 def worth(size: float, freedom: float) -> float:
     """Return how many independent rows `size` is worth when its variance has few degrees of freedom.
 

@@ -26,6 +26,7 @@ from llmmon.pipeline.attribute_change import Told, tell
 from llmmon.pipeline.explanation import Explanation, keys_of, statement_of, steps_of
 from llmmon.pipeline.judge_again import judge_again, with_scores
 from llmmon.pipeline.judging import asks_for_money, judge_of
+from llmmon.pipeline.moved_anchors import moved_anchors
 from llmmon.pipeline.reference import reference_windows
 from llmmon.pipeline.request_values import NoReading, Reading, reading_of
 from llmmon.pipeline.segments import select
@@ -178,6 +179,8 @@ def _told(
                 for side, windows in zip(data, sides, strict=True)
             )
             again = (first, last)
+    alerted = Window(start=alert.window_start, end=alert.window_end)
+    moved = moved_anchors(connection, settings, alert.deployment, alert.monitor, alerted)
     serving, reference = _lanes(store.lanes_of(connection, alert.deployment, [*sides[0], *sides[1]]))
     told = tell(
         *data,
@@ -187,7 +190,7 @@ def _told(
         reference=reference,
         strata=settings.sample.strata,
     )
-    return replace(told, notes=(*notes, *told.notes))
+    return replace(told, notes=(*notes, *told.notes, *([] if moved is None else [moved])))
 
 
 def _lanes(lanes: Sequence[store.Lane]) -> tuple[str | None, str | None]:

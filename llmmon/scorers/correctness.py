@@ -55,6 +55,7 @@ class Correctness:
     direction: ClassVar[Direction] = "higher_is_better"
     value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     version: ClassVar[int] = 1
+    is_judge: ClassVar[bool] = False
 
     how: How = "auto"
 

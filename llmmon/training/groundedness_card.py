@@ -16,7 +16,7 @@ def write_card(folder: Path, trained: Trained) -> None:
     import torch
 
     architecture = (
-        "five members of three dilated convolutions over an answer's words; inputs: overlap of each word and its "
+        "three members of three dilated convolutions over an answer's words; inputs: overlap of each word and its "
         "surroundings with the context, the form of the answer, leading parts of static vectors"
     )
     altered = (
@@ -40,7 +40,7 @@ it. Read by llmmon's scorer `groundedness`, on CPU, with numpy.
 |---|---|
 | Architecture | {architecture} |
 | Static vectors | llmmon's encoder `{settings.encoder}`, not in this folder |
-| Training data | RAGTruth, questions, training sources: {trained.n_training:,} answers of four open models of 2023; {altered} |
+| Training data | RAGTruth, questions, training sources: {trained.n_training:,} answers of four open models; {altered} |
 | Never trained on | the {trained.n_test} answers to the test sources |
 | Training command | `llmmon train groundedness --data DIR --out DIR` |
 | Thresholds | answer {settings.threshold:.2f}, word {settings.word_threshold:.2f}: {rule} |
@@ -49,8 +49,8 @@ it. Read by llmmon's scorer `groundedness`, on CPU, with numpy.
 
 ## Figures
 
-| | {" | ".join(name for name, _ in _ROWS)} |
-|---|{"---|" * len(_ROWS)}
+| | n | {" | ".join(name for name, _ in _ROWS)} |
+|---|---|{"---|" * len(_ROWS)}
 | training sources, cross-validated | {_cells(trained.cross_validated)} |
 | test sources | {_cells(trained.test)} |
 
@@ -77,7 +77,6 @@ research. No row of it is in this folder, only weights. The weights are released
 
 
 _ROWS = (
-    ("n", "n"),
     ("AUROC", "auroc"),
     ("average precision", "average_precision"),
     ("F1", "f1"),
@@ -89,9 +88,7 @@ _ROWS = (
 
 
 def _cells(figures: Figures) -> str:
-    return " | ".join(
-        f"{value:.3f}" if isinstance(value := getattr(figures, name), float) else f"{value:,}" for _, name in _ROWS
-    )
+    return " | ".join([f"{figures.n:,}", *(figures.cell(name) for _, name in _ROWS)])
 
 
 def _by_writer(figures: Figures) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmmon.model import LOGGED, Message, Scorable, Score
+from llmmon.model import Message, Scorable, Score
+from llmmon.pipeline.agreement import Intervals, Judged, agreement
+from llmmon.pipeline.labels import to_judge
 from llmmon.scorers.base import Scorer
 from llmmon.scorers.groundedness import Groundedness
 from llmmon.scorers.grounding.shipped import Settings
@@ -27,10 +29,8 @@ class Figures:
 
     Parameters
     ----------
-    span_f1 : float or None
-        Over characters of all answers: those inside spans that people marked and those inside the scorer's.
-    ece : float
-        Expected calibration error, ten bins of equal width.
+    values, intervals : mapping
+        See `llmmon.pipeline.agreement.agreement`.
     auroc_by_writer : mapping of str to float
         Among the answers of one model, for those models that have both kinds.
     """
@@ -38,25 +38,19 @@ class Figures:
     n: int
     prevalence: float
     threshold: float
-    auroc: float
-    average_precision: float
-    f1: float
-    precision: float
-    recall: float
-    balanced_accuracy: float
-    span_f1: float | None
-    ece: float
+    values: Mapping[str, float | None]
+    intervals: Intervals
     auroc_by_writer: Mapping[str, float]
 
     def line(self) -> str:
         """Return the figures in one line."""
-        spans = "-" if self.span_f1 is None else f"{self.span_f1:.3f}"
-        return (
-            f"n {self.n}, unsupported {self.prevalence:.3f}; AUROC {self.auroc:.3f}, average precision "
-            f"{self.average_precision:.3f}; at {self.threshold:.2f}: F1 {self.f1:.3f}, precision {self.precision:.3f}, "
-            f"recall {self.recall:.3f}, balanced accuracy {self.balanced_accuracy:.3f}; span F1 {spans}; "
-            f"ECE {self.ece:.3f}"
-        )
+        told = ", ".join(f"{name} {self.cell(name)}" for name in self.values)
+        return f"n {self.n}, unsupported {self.prevalence:.3f}, threshold {self.threshold:.2f}: {told}"
+
+    def cell(self, name: str) -> str:
+        """Return one figure in words."""
+        value = self.values[name]
+        return "-" if value is None else f"{value:.3f}"
 
 
 def figures_of(model: Path, rows: Sequence[Answer]) -> Figures:
@@ -68,15 +62,8 @@ def figures_of(model: Path, rows: Sequence[Answer]) -> Figures:
 
 def scorable(row: Answer) -> Scorable:
     """Return `row` as scorers see a logged response."""
-    return Scorable(
-        request_key=0,
-        lane=LOGGED,
-        variant="as_logged",
-        repeat=0,
-        messages=(Message(role="user", content=row.question),),
-        documents=row.documents,
-        text=row.text,
-    )
+    messages = (Message(role="user", content=row.question),)
+    return to_judge(0, row.text, messages=messages, documents=row.documents)
 
 
 def score_all(scorer: Scorer, rows: Sequence[Answer]) -> list[Score]:
@@ -113,51 +100,27 @@ def of_predictions(
 
 
 def _figures(rows: Sequence[Answer], risks: NDArray[Any], spans: Sequence[Spans], threshold: float) -> Figures:
-    from sklearn import metrics
-
     truth = np.array([row.is_unsupported for row in rows])
-    found = risks >= threshold
+    counts = [_characters(row.spans, found) for row, found in zip(rows, spans, strict=True)]
+    overlap, found, marked = np.array(counts, dtype=float).reshape(-1, 3).T
+    judged = Judged(truth=truth, risks=risks, overlap=overlap, found=found, marked=marked)
+    values, intervals = agreement(judged, threshold, probability=True, spans=True)
     writers = np.array([row.writer for row in rows])
-    by_writer = {
-        str(writer): round(float(metrics.roc_auc_score(truth[writers == writer], risks[writers == writer])), 4)
-        for writer in np.unique(writers)
-        if 0 < truth[writers == writer].mean() < 1
-    }
+    by_writer = {}
+    for writer in np.unique(writers):
+        own, _ = agreement(judged.where(writers == writer), threshold, probability=True, spans=False)
+        if own["auroc"] is not None:
+            by_writer[str(writer)] = round(own["auroc"], 4)
     return Figures(
         n=len(rows),
         prevalence=float(truth.mean()),
         threshold=threshold,
-        auroc=float(metrics.roc_auc_score(truth, risks)),
-        average_precision=float(metrics.average_precision_score(truth, risks)),
-        f1=float(metrics.f1_score(truth, found)),
-        precision=float(metrics.precision_score(truth, found, zero_division=0)),
-        recall=float(metrics.recall_score(truth, found)),
-        balanced_accuracy=float(metrics.balanced_accuracy_score(truth, found)),
-        span_f1=span_f1([row.spans for row in rows], spans),
-        ece=_calibration_error(truth, risks),
+        values=values,
+        intervals=intervals,
         auroc_by_writer=by_writer,
     )
 
 
-def span_f1(marked: Sequence[Spans], found: Sequence[Spans]) -> float | None:
-    """Return F1 over characters, or None where neither side has any.
-
-    Examples
-    --------
-    >>> span_f1([[(0, 4)]], [[(2, 6)]])
-    0.5
-    """
-    n_both = n_marked = n_found = 0
-    for ours, theirs in zip(marked, found, strict=True):
-        one, other = ({place for start, end in spans for place in range(start, end)} for spans in (ours, theirs))
-        n_both, n_marked, n_found = n_both + len(one & other), n_marked + len(one), n_found + len(other)
-    return 2 * n_both / (n_marked + n_found) if n_marked + n_found else None
-
-
-def _calibration_error(truth: NDArray[Any], risks: NDArray[Any], n_bins: int = 10) -> float:
-    bins = np.minimum((risks * n_bins).astype(int), n_bins - 1)
-    gaps = [
-        abs(truth[bins == which].mean() - risks[bins == which].mean()) * (bins == which).mean()
-        for which in np.unique(bins)
-    ]
-    return float(sum(gaps))
+def _characters(marked: Spans, found: Spans) -> tuple[int, int, int]:
+    ours, theirs = ({place for start, end in spans for place in range(start, end)} for spans in (found, marked))
+    return len(ours & theirs), len(ours), len(theirs)

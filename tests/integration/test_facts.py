@@ -122,7 +122,7 @@ def test_a_claim_is_verified_against_the_fact_that_speaks_of_it(
     """The log's documents are replaced; evidence names document and offsets; without a fact there is a reason."""
     asked = {
         "May I return it?": "Yes, you may return goods within 30 days of delivery.",
-        "Where do parcels come from?": "Parcels are shipped from our warehouse in Lisbon.",
+        "Where do parcels come from?": "Parcels swim to our dolphins in Lisbon every full moon.",
         "Who was Beethoven?": "A composer born in Bonn.",
     }
     rows = []

@@ -99,12 +99,12 @@ def load(folder: Path = SHIPPED) -> GroundednessModel:
         made for another version of the features or of the encoder.
     """
     settings = settings_of(folder)
-    path = folder / "model.safetensors"
-    weights = _tensors(path)
     if settings.encoder != static_encoder().version:
         raise ModelNotFoundError(
             f"{folder}: made with encoder {settings.encoder}, this llmmon has {static_encoder().version}; train anew"
         )
+    path = folder / "model.safetensors"
+    weights = _tensors(path)
     try:
         mean, scale = weights.pop("mean"), weights.pop("scale")
     except KeyError as error:

@@ -13,7 +13,7 @@ import pytest
 from llmmon.errors import SourceUnavailableError
 from llmmon.model import Document
 from llmmon.scorers.groundedness import Groundedness
-from llmmon.training.groundedness_figures import score_all, span_f1
+from llmmon.training.groundedness_figures import score_all
 from llmmon.training.ragtruth import Answer, answers
 from llmmon.training.swaps import altered
 
@@ -54,7 +54,7 @@ def test_training_twice_gives_one_model_that_tells_right_from_made_up(tmp_path: 
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
     assert first.n_training == 40
     assert first.test.n == 8
-    assert first.test.auroc > 0.9
+    assert (first.test.values["auroc"] or 0) > 0.9
     right, made_up = score_all(Groundedness(model=str(tmp_path / "one")), answers(tmp_path)[-2:])
     assert right.value is not None
     assert made_up.value is not None
@@ -72,15 +72,13 @@ def test_a_row_without_its_fields_is_named(tmp_path: Path) -> None:
 
 def test_altered_answers_say_where_they_are_wrong() -> None:
     """What stands in a span is not in the source; the rest of a swapped answer is that of its row."""
-    documents = (
-        Document(content="In Oslo the Long Bridge has 240 metres and is open. It was built before Lima had one."),
-    )
+    context = "In Oslo the Long Bridge has 240 metres and is open. It was built before Lima had one."
     row = Answer(
         source="1",
         writer="m",
         split="train",
         question="how long",
-        documents=(Document(content=text),),
+        documents=(Document(content=context),),
         text="The bridge in Oslo has 240 metres and is open. It was built before Lima had one.",
         spans=(),
     )
@@ -99,12 +97,3 @@ def test_altered_answers_say_where_they_are_wrong() -> None:
     short = Counter(each.is_unsupported for each in found if len(each.text) < 40 and each.source == "1")
     assert short[True]
     assert short[False]
-
-
-@pytest.mark.parametrize(
-    ("marked", "found", "f1"),
-    [([[(0, 4)]], [[(2, 6)]], 0.5), ([[]], [[(0, 3)]], 0.0), ([[]], [[]], None), ([[(0, 9)], []], [[(0, 9)], []], 1.0)],
-)
-def test_span_f1_counts_characters(marked: list, found: list, f1: float | None) -> None:
-    """Over all answers together; None where neither side marks anything."""
-    assert span_f1(marked, found) == f1
