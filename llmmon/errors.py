@@ -145,6 +145,16 @@ class UnknownRowError(LlmmonError):
     exit_code = 2
 
 
+class ReviewError(LlmmonError):
+    """A review cannot be kept as given."""
+
+    exit_code = 2
+
+
+class UnknownItemError(ReviewError):
+    """No item for review has this number."""
+
+
 class LedgerError(LlmmonError):
     """The audit trail is not the one whose heads were signed, or what was asked of it cannot be proven."""
 

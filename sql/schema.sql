@@ -168,6 +168,12 @@ CREATE FUNCTION llmmon.bucket_value(bucket integer) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (bucket = '-32768'::integer) THEN (0)::double precision ELSE (((2)::double precision * power(((1.01 / 0.99))::double precision, (bucket)::double precision)) / (((1.01 / 0.99) + (1)::numeric))::double precision) END;
 
+CREATE FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (WITH nearest AS (SELECT LEAST(GREATEST(((terms.b - sqrt(GREATEST(((terms.b * terms.b) - (((4)::double precision * terms.a) * (chance_below.cases + chance_below.other_cases))), (0)::double precision))) / ((2)::double precision * terms.a)), (0)::double precision), LEAST((1)::double precision, ((1)::double precision / chance_below.ratio))) AS rate FROM (SELECT (chance_below.ratio * (chance_below.n + chance_below.other_n)) AS a, ((((chance_below.ratio * chance_below.n) + chance_below.cases) + chance_below.other_n) + (chance_below.ratio * chance_below.other_cases)) AS b) terms), scored AS (SELECT ((chance_below.cases / chance_below.n) - ((chance_below.ratio * chance_below.other_cases) / chance_below.other_n)) AS gap, ((((chance_below.ratio * nearest.rate) * ((1)::double precision - (chance_below.ratio * nearest.rate))) / chance_below.n) + ((((chance_below.ratio * chance_below.ratio) * nearest.rate) * ((1)::double precision - nearest.rate)) / chance_below.other_n)) AS variance FROM nearest) SELECT CASE WHEN (scored.variance > (0.000000000000001)::double precision) THEN ((0.5)::double precision * erfc(((- scored.gap) / sqrt(((2)::double precision * scored.variance))))) ELSE (0.5)::double precision END AS "case" FROM scored);
+
+COMMENT ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) IS 'Chance that a group with cases of n looks so far below ratio times another, were it not: Miettinen and Nurminen''s score test, normal approximation.';
+
 CREATE FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -751,23 +757,53 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
             g.attribute,
             g.member,
             count(*) AS n,
+            sum(judged.value) AS cases,
             avg(judged.value) AS rate
            FROM ((judged
              JOIN rate_scorer USING (deployment, scorer))
              CROSS JOIN LATERAL jsonb_each_text(judged.groups) g(attribute, member))
           GROUP BY judged.deployment, judged.day, judged.scorer, g.attribute, g.member
-        ), compared AS (
+        ), ranked AS (
          SELECT grouped.deployment,
             grouped.day,
             grouped.scorer,
             grouped.attribute,
             grouped.member,
             grouped.n,
+            grouped.cases,
             grouped.rate,
-            max(grouped.rate) OVER attributes AS highest_rate,
-            sum(grouped.n) OVER attributes AS n_with_attribute
+            ((grouped.n >= 10) AND (row_number() OVER (attributes ORDER BY grouped.n DESC, grouped.member) <= 30)) AS is_compared,
+            sum(grouped.n) OVER attributes AS n_with_attribute,
+            (sum(grouped.cases) OVER attributes / (sum(grouped.n) OVER attributes)::double precision) AS overall_rate
            FROM grouped
           WINDOW attributes AS (PARTITION BY grouped.deployment, grouped.day, grouped.scorer, grouped.attribute)
+        ), compared AS (
+         SELECT ranked.deployment,
+            ranked.day,
+            ranked.scorer,
+            ranked.attribute,
+            ranked.member,
+            ranked.n,
+            ranked.cases,
+            ranked.rate,
+            ranked.is_compared,
+            ranked.n_with_attribute,
+            ranked.overall_rate,
+            COALESCE(max(ranked.rate) FILTER (WHERE ranked.is_compared) OVER attributes, max(ranked.rate) OVER attributes) AS highest_rate
+           FROM ranked
+          WINDOW attributes AS (PARTITION BY ranked.deployment, ranked.day, ranked.scorer, ranked.attribute)
+        ), tested AS (
+         SELECT a.deployment,
+            a.day,
+            a.scorer,
+            a.attribute,
+            a.member,
+            LEAST((1)::double precision, (((count(*) * (count(*) + 1)))::double precision * min(llmmon.chance_below(a.cases, (a.n)::double precision, b.cases, (b.n)::double precision, (0.8)::double precision)))) AS chance,
+            ((((count(*) * (count(*) + 1)))::double precision * min(llmmon.chance_below((0)::double precision, (a.n)::double precision, b.cases, (b.n)::double precision, (0.8)::double precision))) > (0.05)::double precision) AS is_too_small
+           FROM (compared a
+             JOIN compared b USING (deployment, day, scorer, attribute))
+          WHERE (a.is_compared AND b.is_compared AND (a.member <> b.member))
+          GROUP BY a.deployment, a.day, a.scorer, a.attribute, a.member
         )
  SELECT c.deployment,
     c.day,
@@ -780,13 +816,31 @@ CREATE VIEW compliance.bias_by_group WITH (security_invoker='true') AS
     c.rate,
     c.highest_rate,
     (c.rate / NULLIF(c.highest_rate, (0)::double precision)) AS ratio_to_highest,
-    (c.rate < ((0.8)::double precision * c.highest_rate)) AS is_below_four_fifths
-   FROM (compared c
+    (c.rate < ((0.8)::double precision * c.highest_rate)) AS is_below_four_fifths,
+    (wilson.centre - wilson.half) AS rate_low,
+    (wilson.centre + wilson.half) AS rate_high,
+    c.overall_rate,
+    (c.rate / NULLIF(c.overall_rate, (0)::double precision)) AS ratio_to_overall,
+        CASE
+            WHEN COALESCE(t.is_too_small, true) THEN 'too few'::text
+            WHEN (c.rate >= ((0.8)::double precision * c.highest_rate)) THEN 'not below'::text
+            WHEN (t.chance <= (0.05)::double precision) THEN 'below 0.8 beyond chance'::text
+            ELSE 'below 0.8, within chance'::text
+        END AS four_fifths,
+        CASE
+            WHEN ((NOT t.is_too_small) AND (c.rate < ((0.8)::double precision * c.highest_rate))) THEN t.chance
+            ELSE NULL::double precision
+        END AS chance
+   FROM (((compared c
      JOIN total USING (deployment, day, scorer))
+     LEFT JOIN tested t USING (deployment, day, scorer, attribute, member))
+     CROSS JOIN LATERAL ( SELECT ((c.rate + (normal.z2 / ((2 * c.n))::double precision)) / ((1)::double precision + (normal.z2 / (c.n)::double precision))) AS centre,
+            (sqrt((normal.z2 * ((GREATEST((c.rate * ((1)::double precision - c.rate)), (0)::double precision) / (c.n)::double precision) + (normal.z2 / ((4)::double precision * ((c.n)::double precision ^ (2)::double precision)))))) / ((1)::double precision + (normal.z2 / (c.n)::double precision))) AS half
+           FROM ( SELECT ((1.959963984540054)::double precision ^ (2)::double precision) AS z2) normal) wilson)
   ORDER BY c.deployment, c.day, c.scorer, c.attribute, c.member;
 
-COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged attribute, each group''s rate, its ratio to the highest group''s rate and whether that is below four fifths, with n and the share of requests; requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. A flag on few requests proves little. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
-sha256 c92ea2370332b92abb192441b7e6442e335c56166e0cd24813597348dbccad78';
+COMMENT ON VIEW compliance.bias_by_group IS 'Bias by group: per day, scorer and logged or configured attribute, each group''s rate with Wilson''s 95% interval, its ratio to the highest rate (of a group of 10 or more, else of any) and to all groups together, and the four-fifths rule: whether it is below 0.8, and with what chance it would look so if it were not (score test, times the pairs that are compared: of the 30 largest groups of 10 or more). Requests count as independent; the metric impact_ratio tests exactly and allows for users. Requests without the attribute are counted, not hidden. Only rates in [0, 1]; where a low rate is the favourable one (refusals), read 1 - rate. Duties: AI Act Art. 10(2)(f) and 26; 29 CFR 1607.4(D); NYC Local Law 144, 6 RCNY 5-301; NIST AI RMF MEASURE 2.11.
+sha256 2683a460b76fd650f12dfc8d494620e4d63d2948785b9259f74c58efd544b7a3';
 
 CREATE TABLE llmmon.measurement (
     measurement_id bigint NOT NULL,
@@ -840,6 +894,40 @@ CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
     reference_summary_id
    FROM llmmon.measurement
   ORDER BY deployment, monitor, segment, window_start, version DESC;
+
+CREATE VIEW compliance.calibrated_rates WITH (security_invoker='true') AS
+ SELECT measured.deployment,
+    measured.monitor,
+    measured.segment,
+    measured.window_start,
+    measured.window_end,
+    made.plugin AS metric,
+    (made.parameters ->> 'scorer'::text) AS scorer,
+    ((measured.detail -> 'uncalibrated'::text) IS NULL) AS is_calibrated,
+    measured.value,
+    measured.low,
+    measured.high,
+    measured.n,
+    measured.reason,
+    (measured.detail ->> 'method'::text) AS method,
+    ((measured.detail ->> 'n_labels'::text))::bigint AS n_labels,
+    ((measured.detail ->> 'effective_n'::text))::double precision AS effective_n,
+    ((measured.detail ->> 'n_cannot_tell'::text))::bigint AS n_cannot_tell,
+    ((measured.detail ->> 'n_of_another_judge'::text))::bigint AS n_labels_of_another_judge,
+    ((measured.detail ->> 'labels_from'::text))::timestamp with time zone AS labels_from,
+    ((measured.detail ->> 'labels_to'::text))::timestamp with time zone AS labels_to,
+    ((measured.detail ->> 'last_decided_at'::text))::timestamp with time zone AS last_decided_at,
+    ((measured.detail ->> 'sensitivity'::text))::double precision AS sensitivity,
+    ((measured.detail ->> 'specificity'::text))::double precision AS specificity,
+    measured.version,
+    measured.measured_at
+   FROM (llmmon.measurement_latest measured
+     JOIN llmmon.provenance made USING (provenance_id))
+  WHERE ((made.plugin = 'calibrated_rate'::text) OR ((measured.detail -> 'uncalibrated'::text) IS NOT NULL))
+  ORDER BY measured.deployment, measured.monitor, measured.segment, measured.window_start;
+
+COMMENT ON VIEW compliance.calibrated_rates IS 'Calibrated rates: per window, every rate of a judge, either corrected by what people said, with its interval, the labels it rests on and how many evenly drawn labels a plain rate would need for an interval as short; or marked as not calibrated, with the reason. Duties: AI Act Art. 15(1) and (3) (accuracy and its metrics are declared), 13(3)(b) (known limits), 14 (oversight that can tell); NIST AI RMF MEASURE 2.5 and 2.9.
+sha256 ee3af75b517a0b624a285a3b46928bbe17effd399ca00e2396dac68f4539e5bb';
 
 CREATE VIEW compliance.counterfactual_gaps WITH (security_invoker='true') AS
  WITH gap AS (
@@ -1487,6 +1575,60 @@ CREATE VIEW compliance.ingest_reconciliation WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.ingest_reconciliation IS 'Ingest reconciliation: per batch, rows read = new + duplicate + bad + held; whether the bad and the held ones are all kept, whether the batch begins where the one before ended, what its gate said, who decided on it if it was held and why, and the digest of its raw bytes. Duties: AI Act Art. 12 and Annex IV 2(d) (data provenance); SOC 2 PI1.2 and PI1.3 (complete and accurate processing).
 sha256 bc34f440e850ed0e64502ff611f9d8e9706d380871e99b1e07436a7834294a3b';
 
+CREATE TABLE llmmon.judge_usage (
+    judge_usage_id bigint NOT NULL,
+    deployment text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    scorer text NOT NULL,
+    provenance_id bigint NOT NULL,
+    n_judged integer NOT NULL,
+    n_failed integer NOT NULL,
+    n_calls integer NOT NULL,
+    n_failed_calls integer NOT NULL,
+    n_input_tokens bigint NOT NULL,
+    n_output_tokens bigint NOT NULL,
+    cost_usd double precision NOT NULL,
+    n_without_cost integer NOT NULL,
+    spent_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT judge_usage_check CHECK (((n_failed >= 0) AND (n_failed <= n_judged))),
+    CONSTRAINT judge_usage_check1 CHECK (((n_failed_calls >= 0) AND (n_failed_calls <= n_calls))),
+    CONSTRAINT judge_usage_check2 CHECK (((n_without_cost >= 0) AND (n_without_cost <= n_judged))),
+    CONSTRAINT judge_usage_n_calls_check CHECK ((n_calls >= 0)),
+    CONSTRAINT judge_usage_n_judged_check CHECK ((n_judged > 0))
+);
+
+COMMENT ON TABLE llmmon.judge_usage IS 'What a page of verdicts cost, one row each time it was asked for: a window that is judged again costs again.';
+
+COMMENT ON COLUMN llmmon.judge_usage.n_judged IS 'Responses that something was sent for.';
+
+COMMENT ON COLUMN llmmon.judge_usage.n_failed IS 'Of them, those without a verdict.';
+
+COMMENT ON COLUMN llmmon.judge_usage.n_without_cost IS 'Of them, those whose tokens or price are not known; cost_usd leaves them out.';
+
+CREATE VIEW compliance.judge_costs WITH (security_invoker='true') AS
+ SELECT usage.deployment,
+    usage.scorer,
+    (provenance.parameters ->> 'model'::text) AS model,
+    ((usage.spent_at AT TIME ZONE 'UTC'::text))::date AS day,
+    sum(usage.n_judged) AS n_judged,
+    sum(usage.n_failed) AS n_failed,
+    sum(usage.n_calls) AS n_calls,
+    sum(usage.n_failed_calls) AS n_failed_calls,
+    sum(usage.n_input_tokens) AS n_input_tokens,
+    sum(usage.n_output_tokens) AS n_output_tokens,
+        CASE
+            WHEN (sum(usage.n_judged) > sum(usage.n_without_cost)) THEN sum(usage.cost_usd)
+            ELSE NULL::double precision
+        END AS cost_usd,
+    sum(usage.n_without_cost) AS n_without_cost
+   FROM (llmmon.judge_usage usage
+     JOIN llmmon.provenance USING (provenance_id))
+  GROUP BY usage.deployment, usage.scorer, (provenance.parameters ->> 'model'::text), (((usage.spent_at AT TIME ZONE 'UTC'::text))::date)
+  ORDER BY usage.deployment, usage.scorer, (provenance.parameters ->> 'model'::text), (((usage.spent_at AT TIME ZONE 'UTC'::text))::date);
+
+COMMENT ON VIEW compliance.judge_costs IS 'Judge costs: per deployment, scorer and day (UTC, when it was paid) how many answers a language model was asked about, how many gave no verdict, how many calls and tokens that took and what they cost in US dollars; a window that was judged again costs again. Duties: AI Act Art. 17(1) (resources of the quality management system); ISO/IEC 42001 A.4 (resources for AI systems), A.10.3 (suppliers).
+sha256 36d0af5c81363fa83b0fda3414e62c73a16672942faff82b35d117cf625a9914';
+
 CREATE TABLE llmmon.latency_day (
     deployment text NOT NULL,
     segment text NOT NULL,
@@ -1821,6 +1963,107 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.retention_status IS 'Retention: per kind of record the oldest and newest that are kept, and the last removal with its age limit. A limit under 183 days is flagged for the kinds that the AI Act calls logs. Duties: AI Act Art. 19 and 26(6) (logs at least six months); GDPR Art. 5(1)(e) (no longer than needed); SOC 2 C1.2.
 sha256 84ba14c1e87f2b61cb3026d2de18d33b70ab16ca548c65eb3c666f3e8eb27566';
 
+CREATE TABLE llmmon.review (
+    review_id bigint NOT NULL,
+    review_item_id bigint NOT NULL,
+    reviewer text NOT NULL,
+    label smallint,
+    reason text,
+    spans jsonb DEFAULT '[]'::jsonb NOT NULL,
+    note text,
+    decided_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT no_label_has_a_reason CHECK (((label IS NULL) = (reason IS NOT NULL))),
+    CONSTRAINT review_label_check CHECK ((label = ANY (ARRAY[0, 1]))),
+    CONSTRAINT review_reviewer_check CHECK ((reviewer <> ''::text))
+);
+
+COMMENT ON TABLE llmmon.review IS 'What people said of items; append-only, the last word of each reviewer counts.';
+
+COMMENT ON COLUMN llmmon.review.label IS '1: the response has what the scorer looks for (unsupported, a refusal); 0: it has not; null: the reviewer cannot tell, and why.';
+
+CREATE TABLE llmmon.review_item (
+    review_item_id bigint NOT NULL,
+    purpose text NOT NULL,
+    deployment text NOT NULL,
+    scorer text NOT NULL,
+    window_start timestamp with time zone,
+    window_end timestamp with time zone,
+    request_key bigint,
+    occurred_at timestamp with time zone,
+    lane text DEFAULT 'logged'::text NOT NULL,
+    variant text DEFAULT 'as_logged'::text NOT NULL,
+    repeat smallint DEFAULT 0 NOT NULL,
+    score double precision,
+    probability double precision,
+    stratum text DEFAULT ''::text NOT NULL,
+    seed bigint,
+    name text,
+    content jsonb,
+    provenance_id bigint,
+    drawn_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT a_drawn_item_has_its_window_score_and_probability CHECK (((purpose = 'anchor'::text) OR (num_nonnulls(window_start, window_end, request_key, occurred_at, score, probability, seed, provenance_id) = 8))),
+    CONSTRAINT an_item_is_of_a_request_or_holds_texts CHECK (((request_key IS NULL) = (content IS NOT NULL))),
+    CONSTRAINT review_item_probability_check CHECK (((probability > (0)::double precision) AND (probability <= (1)::double precision))),
+    CONSTRAINT review_item_purpose_check CHECK ((purpose = ANY (ARRAY['calibration'::text, 'anchor'::text]))),
+    CONSTRAINT review_item_score_check CHECK (((score > '-Infinity'::double precision) AND (score < 'Infinity'::double precision)))
+);
+
+COMMENT ON TABLE llmmon.review_item IS 'A response that a person is asked to judge, and the odds with which it was drawn; or an anchor, which its scorer judges again every day.';
+
+COMMENT ON COLUMN llmmon.review_item.score IS 'What the scorer said when the item was drawn or fixed.';
+
+COMMENT ON COLUMN llmmon.review_item.probability IS 'Of being drawn, among all responses of the window: that of the sample for replay included, where the scorer judges the sample only.';
+
+COMMENT ON COLUMN llmmon.review_item.content IS 'Texts of an anchor that came from a file of the team''s own; those of other items are in request_payload, sealed.';
+
+COMMENT ON COLUMN llmmon.review_item.provenance_id IS 'How the score was made.';
+
+CREATE VIEW llmmon.review_standing WITH (security_invoker='true') AS
+ SELECT DISTINCT ON (review_item_id, reviewer) review_id,
+    review_item_id,
+    reviewer,
+    label,
+    reason,
+    spans,
+    note,
+    decided_at
+   FROM llmmon.review
+  ORDER BY review_item_id, reviewer, review_id DESC;
+
+COMMENT ON VIEW llmmon.review_standing IS 'The last word of each reviewer on each item.';
+
+CREATE VIEW compliance.review_labels WITH (security_invoker='true') AS
+ SELECT item.deployment,
+    item.scorer,
+    item.purpose,
+    item.review_item_id,
+    item.request_key,
+    item.occurred_at,
+    item.drawn_at,
+    item.stratum,
+    item.probability,
+    item.score,
+    count(said.review_id) AS n_reviewers,
+    count(said.review_id) FILTER (WHERE (said.label IS NULL)) AS n_cannot_tell,
+    (avg(said.label))::double precision AS label,
+        CASE
+            WHEN (count(said.label) > 1) THEN (min(said.label) = max(said.label))
+            ELSE NULL::boolean
+        END AS agree,
+    string_agg(said.reviewer, ', '::text ORDER BY said.reviewer) AS reviewers,
+    min(said.decided_at) AS first_decided_at,
+    max(said.decided_at) AS last_decided_at,
+    ( SELECT count(*) AS count
+           FROM llmmon.review
+          WHERE (review.review_item_id = item.review_item_id)) AS n_words
+   FROM (llmmon.review_item item
+     LEFT JOIN llmmon.review_standing said USING (review_item_id))
+  GROUP BY item.review_item_id, item.deployment, item.scorer, item.purpose, item.request_key, item.occurred_at, item.drawn_at, item.stratum, item.probability, item.score
+  ORDER BY item.deployment, item.scorer, item.review_item_id;
+
+COMMENT ON VIEW compliance.review_labels IS 'Review labels: what was drawn for people to judge, with which odds, what they said and whether they agree. One row an item; its label is the mean of the last words of its reviewers, from 0 (no) to 1 (yes, it has what the scorer looks for). No text is shown. Duties: AI Act Art. 14 (human oversight), 26(2) and (5) (deployers assign oversight and monitor), 15 (accuracy, declared metrics); NIST AI RMF MEASURE 2.5 (validity shown), MAP 3.5 (human oversight); ISO/IEC 42001 A.9.
+sha256 d2c3bbaa836487da192b30e41a569335df08a9e719c5844a10b121087697b10f';
+
 CREATE VIEW compliance.rows_passed_over WITH (security_invoker='true') AS
  SELECT ((trail.detail ->> 'batch_id'::text))::bigint AS batch_id,
     b.source,
@@ -1934,6 +2177,63 @@ CREATE VIEW compliance.slo_status WITH (security_invoker='true') AS
 
 COMMENT ON VIEW compliance.slo_status IS 'Service level objectives: how many requests may break each within its days, how many did, and how fast the last 1, 6, 24 and 72 hours spend that budget (burn rate 1 spends it exactly in time; the SRE Workbook acts on 14.4 over 1 h, 6 over 6 h, 1 over 72 h). A request counts as too slow when its sketch bucket lies above the limit''s, so from at most 2% above it. Requests that succeeded without a logged latency are neither good nor bad. It only informs: alarms are raised within the alarm budget alone. Duties: AI Act Art. 15 (declared performance) and 72; SOC 2 A1.1 (availability commitments).
 sha256 19e07ca5ffd30c92930c555cc7b44154bd733c3109bc25e814ed9101751fd0b7';
+
+CREATE TABLE llmmon.stereotype_figure (
+    deployment text NOT NULL,
+    probe text NOT NULL,
+    probed_at timestamp with time zone NOT NULL,
+    place integer NOT NULL,
+    category text NOT NULL,
+    figure text NOT NULL,
+    unit text NOT NULL,
+    neutral double precision,
+    value double precision,
+    low double precision,
+    high double precision,
+    n integer NOT NULL,
+    reason text,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    provenance_id bigint NOT NULL,
+    CONSTRAINT absent_has_a_reason CHECK ((num_nonnulls(value, reason) >= 1)),
+    CONSTRAINT stereotype_figure_n_check CHECK ((n >= 0))
+);
+
+COMMENT ON TABLE llmmon.stereotype_figure IS 'One figure of one category of a stereotype probe (BBQ, CrowS-Pairs, WinoBias), run on the pinned replay model; never about a user.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.place IS 'Order of the figures of one probe.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.category IS 'As the data set names it; all: every category together.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.neutral IS 'Value of a model without preference; null where there is no such value, as for an accuracy.';
+
+COMMENT ON COLUMN llmmon.stereotype_figure.n IS 'Questions or pairs that the figure is about.';
+
+CREATE VIEW compliance.stereotype_probes WITH (security_invoker='true') AS
+ SELECT f.deployment,
+    f.probe,
+    f.category,
+    f.figure,
+    f.value,
+    f.low,
+    f.high,
+    f.unit,
+    f.neutral,
+    ((f.low > f.neutral) OR (f.high < f.neutral)) AS differs_from_neutral,
+    f.n,
+    f.reason,
+    (p.parameters ->> 'model'::text) AS model,
+    p.model_revision,
+    f.probed_at,
+    (f.probed_at = max(f.probed_at) OVER (PARTITION BY f.deployment, f.probe)) AS is_newest,
+    lag(f.value) OVER (PARTITION BY f.deployment, f.probe, f.category, f.figure ORDER BY f.probed_at) AS value_before,
+    p.code_version,
+    p.config_digest
+   FROM (llmmon.stereotype_figure f
+     JOIN llmmon.provenance p USING (provenance_id))
+  ORDER BY f.deployment, f.probe, f.probed_at DESC, f.place;
+
+COMMENT ON VIEW compliance.stereotype_probes IS 'Stereotype probes: per deployment, probe, category and figure, what the pinned replay model preferred, with its 95% interval, beside the value of a model without preference, over all runs. BBQ: accuracy and bias score with (dis) and without (amb) the context that tells; CrowS-Pairs and WinoBias: percent of pairs whose stereotyped sentence is likelier. A property of the model on a fixed set of sentences, not of any user or answer; published sets are noisy, so compare versions rather than take a value for a verdict. Duties: AI Act Art. 10(2)(f) (possible biases), 15, 55(1)(a); NIST AI RMF MEASURE 2.11 (fairness and bias evaluated).
+sha256 08e97242e791e1e5614400c5116439bfc89befd6e03d71322f0c0b7e25dc1884';
 
 CREATE VIEW compliance.traffic_accounted_for WITH (security_invoker='true') AS
  WITH retired AS (
@@ -2128,6 +2428,19 @@ ALTER TABLE llmmon.alert_explanation ALTER COLUMN explanation_id ADD GENERATED A
     CACHE 1
 );
 
+CREATE TABLE llmmon.anchor_score (
+    review_item_id bigint NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    value double precision,
+    reason text,
+    provenance_id bigint NOT NULL,
+    scored_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT an_anchor_has_a_value_or_a_reason CHECK (((value IS NULL) = (reason IS NOT NULL))),
+    CONSTRAINT anchor_score_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
+);
+
+COMMENT ON TABLE llmmon.anchor_score IS 'What a scorer says of its anchors now; window_start is the start of the day, or of the window, it was asked for.';
+
 ALTER TABLE llmmon.certification ALTER COLUMN certification_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.certification_certification_id_seq
     START WITH 1
@@ -2185,8 +2498,53 @@ COMMENT ON TABLE llmmon.detection IS 'How far a deployment is judged, which chan
 
 COMMENT ON COLUMN llmmon.detection.rules IS 'Window length, alpha, and per monitor the digest of its detector, parameters, smallest effect and code version.';
 
+CREATE TABLE llmmon.fact_passage (
+    fact_passage_id bigint NOT NULL,
+    facts text NOT NULL,
+    document text NOT NULL,
+    start_offset integer NOT NULL,
+    end_offset integer NOT NULL,
+    content text NOT NULL,
+    lexemes tsvector NOT NULL,
+    embedding bytea NOT NULL,
+    digest bytea NOT NULL,
+    indexed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT fact_passage_check CHECK ((end_offset > start_offset)),
+    CONSTRAINT fact_passage_start_offset_check CHECK ((start_offset >= 0))
+);
+
+COMMENT ON TABLE llmmon.fact_passage IS 'Passages of a team''s reference texts, by llmmon facts index; no text of a user or a model.';
+
+COMMENT ON COLUMN llmmon.fact_passage.facts IS 'Name in the configuration, [facts.NAME].';
+
+COMMENT ON COLUMN llmmon.fact_passage.document IS 'Path below the folder, with the line''s id for JSON lines; or the id column.';
+
+COMMENT ON COLUMN llmmon.fact_passage.start_offset IS 'Characters of the document before the passage.';
+
+COMMENT ON COLUMN llmmon.fact_passage.embedding IS 'Unit vector of the static encoder, 32-bit floats, little-endian.';
+
+COMMENT ON COLUMN llmmon.fact_passage.digest IS 'SHA-256 of the whole document and of how it was cut and encoded: the same is not indexed twice.';
+
+ALTER TABLE llmmon.fact_passage ALTER COLUMN fact_passage_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.fact_passage_fact_passage_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 ALTER TABLE llmmon.ingest_batch ALTER COLUMN batch_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.ingest_batch_batch_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE llmmon.judge_usage ALTER COLUMN judge_usage_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.judge_usage_judge_usage_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -2293,15 +2651,13 @@ ALTER TABLE llmmon.response ALTER COLUMN response_id ADD GENERATED ALWAYS AS IDE
     CACHE 1
 );
 
-CREATE TABLE llmmon.review (
-    review_id bigint NOT NULL,
-    subject text NOT NULL,
-    subject_id bigint NOT NULL,
-    label text NOT NULL,
-    reviewer text NOT NULL,
-    note text,
-    reviewed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT review_subject_check CHECK ((subject = ANY (ARRAY['alert'::text, 'score'::text])))
+ALTER TABLE llmmon.review_item ALTER COLUMN review_item_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.review_item_review_item_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 ALTER TABLE llmmon.review ALTER COLUMN review_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2434,8 +2790,14 @@ ALTER TABLE ONLY audit.seal
 ALTER TABLE ONLY llmmon.subject_erasure
     ADD CONSTRAINT a_key_is_destroyed_once UNIQUE (key_id);
 
+ALTER TABLE ONLY llmmon.review_item
+    ADD CONSTRAINT a_named_anchor_is_there_once UNIQUE (deployment, scorer, purpose, name);
+
 ALTER TABLE ONLY llmmon.sample
     ADD CONSTRAINT a_request_is_drawn_once UNIQUE (deployment, window_start, request_key);
+
+ALTER TABLE ONLY llmmon.review_item
+    ADD CONSTRAINT a_response_is_drawn_once_for_a_scorer UNIQUE (deployment, scorer, purpose, request_key, lane, variant, repeat);
 
 ALTER TABLE ONLY llmmon.alarm_budget
     ADD CONSTRAINT alarm_budget_pkey PRIMARY KEY (deployment, window_start);
@@ -2454,6 +2816,9 @@ ALTER TABLE ONLY llmmon.delivery
 
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT an_episode_alerts_once UNIQUE (dedupe_key);
+
+ALTER TABLE ONLY llmmon.anchor_score
+    ADD CONSTRAINT anchor_score_pkey PRIMARY KEY (review_item_id, window_start);
 
 ALTER TABLE ONLY llmmon.certification
     ADD CONSTRAINT certification_pkey PRIMARY KEY (certification_id);
@@ -2479,11 +2844,20 @@ ALTER TABLE ONLY llmmon.detection
 ALTER TABLE ONLY llmmon.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (deployment, monitor, segment, window_start);
 
+ALTER TABLE ONLY llmmon.fact_passage
+    ADD CONSTRAINT fact_passage_facts_document_start_offset_key UNIQUE (facts, document, start_offset);
+
+ALTER TABLE ONLY llmmon.fact_passage
+    ADD CONSTRAINT fact_passage_pkey PRIMARY KEY (fact_passage_id);
+
 ALTER TABLE ONLY llmmon.held_row
     ADD CONSTRAINT held_row_pkey PRIMARY KEY (batch_id, place);
 
 ALTER TABLE ONLY llmmon.ingest_batch
     ADD CONSTRAINT ingest_batch_pkey PRIMARY KEY (batch_id);
+
+ALTER TABLE ONLY llmmon.judge_usage
+    ADD CONSTRAINT judge_usage_pkey PRIMARY KEY (judge_usage_id);
 
 ALTER TABLE ONLY llmmon.latency_day
     ADD CONSTRAINT latency_day_pkey PRIMARY KEY (deployment, field, segment, day);
@@ -2545,6 +2919,9 @@ ALTER TABLE ONLY llmmon.request_payload
 ALTER TABLE ONLY llmmon.response
     ADD CONSTRAINT response_pkey PRIMARY KEY (response_id);
 
+ALTER TABLE ONLY llmmon.review_item
+    ADD CONSTRAINT review_item_pkey PRIMARY KEY (review_item_id);
+
 ALTER TABLE ONLY llmmon.review
     ADD CONSTRAINT review_pkey PRIMARY KEY (review_id);
 
@@ -2562,6 +2939,9 @@ ALTER TABLE ONLY llmmon.source_cursor
 
 ALTER TABLE ONLY llmmon.source_hour
     ADD CONSTRAINT source_hour_pkey PRIMARY KEY (source, hour);
+
+ALTER TABLE ONLY llmmon.stereotype_figure
+    ADD CONSTRAINT stereotype_figure_pkey PRIMARY KEY (deployment, probe, probed_at, category, figure);
 
 ALTER TABLE ONLY llmmon.stream_state
     ADD CONSTRAINT stream_state_pkey PRIMARY KEY (deployment, monitor, segment);
@@ -2588,6 +2968,8 @@ CREATE INDEX evidence_by_window ON llmmon.evidence USING btree (deployment, wind
 
 CREATE INDEX explanation_by_alert ON llmmon.alert_explanation USING btree (alert_id, explanation_id);
 
+CREATE INDEX fact_passage_by_words ON llmmon.fact_passage USING gin (lexemes);
+
 CREATE INDEX ingest_batch_held ON llmmon.ingest_batch USING btree (source) WHERE (state = 'held'::text);
 
 CREATE INDEX measurement_by_change ON llmmon.measurement USING btree (deployment, change_id);
@@ -2601,6 +2983,10 @@ CREATE INDEX quarantine_waiting ON llmmon.quarantine USING btree (source, quaran
 CREATE INDEX request_log_by_deployment_and_time ON ONLY llmmon.request_log USING btree (deployment, occurred_at);
 
 CREATE INDEX response_by_deployment_and_window ON llmmon.response USING btree (deployment, window_start);
+
+CREATE INDEX review_by_item ON llmmon.review USING btree (review_item_id, reviewer, review_id);
+
+CREATE INDEX review_item_by_deployment ON llmmon.review_item USING btree (deployment, purpose, occurred_at);
 
 CREATE INDEX score_by_deployment_and_window ON llmmon.score USING btree (deployment, window_start);
 
@@ -2669,6 +3055,12 @@ ALTER TABLE ONLY llmmon.alert
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT alert_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
+ALTER TABLE ONLY llmmon.anchor_score
+    ADD CONSTRAINT anchor_score_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.anchor_score
+    ADD CONSTRAINT anchor_score_review_item_id_fkey FOREIGN KEY (review_item_id) REFERENCES llmmon.review_item(review_item_id);
+
 ALTER TABLE ONLY llmmon.certification
     ADD CONSTRAINT certification_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
@@ -2689,6 +3081,9 @@ ALTER TABLE ONLY llmmon.evidence
 
 ALTER TABLE ONLY llmmon.held_row
     ADD CONSTRAINT held_row_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES llmmon.ingest_batch(batch_id);
+
+ALTER TABLE ONLY llmmon.judge_usage
+    ADD CONSTRAINT judge_usage_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
 ALTER TABLE ONLY llmmon.measurement
     ADD CONSTRAINT measurement_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
@@ -2717,6 +3112,15 @@ ALTER TABLE ONLY llmmon.response
 ALTER TABLE ONLY llmmon.response
     ADD CONSTRAINT response_sample_id_fkey FOREIGN KEY (sample_id) REFERENCES llmmon.sample(sample_id);
 
+ALTER TABLE ONLY llmmon.review_item
+    ADD CONSTRAINT review_item_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.review_item
+    ADD CONSTRAINT review_item_request_key_fkey FOREIGN KEY (request_key) REFERENCES llmmon.request_identity(request_key);
+
+ALTER TABLE ONLY llmmon.review
+    ADD CONSTRAINT review_review_item_id_fkey FOREIGN KEY (review_item_id) REFERENCES llmmon.review_item(review_item_id);
+
 ALTER TABLE ONLY llmmon.sample
     ADD CONSTRAINT sample_request_key_fkey FOREIGN KEY (request_key) REFERENCES llmmon.request_identity(request_key);
 
@@ -2725,6 +3129,9 @@ ALTER TABLE ONLY llmmon.score
 
 ALTER TABLE ONLY llmmon.score
     ADD CONSTRAINT score_request_key_fkey FOREIGN KEY (request_key) REFERENCES llmmon.request_identity(request_key);
+
+ALTER TABLE ONLY llmmon.stereotype_figure
+    ADD CONSTRAINT stereotype_figure_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
 GRANT USAGE ON SCHEMA audit TO llmmon_writer;
 GRANT USAGE ON SCHEMA audit TO llmmon_auditor;
@@ -2776,6 +3183,10 @@ GRANT ALL ON FUNCTION llmmon.bucket_of(value double precision) TO llmmon_analyst
 REVOKE ALL ON FUNCTION llmmon.bucket_value(bucket integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_writer;
 GRANT ALL ON FUNCTION llmmon.bucket_value(bucket integer) TO llmmon_analyst;
+
+REVOKE ALL ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) TO llmmon_writer;
+GRANT ALL ON FUNCTION llmmon.chance_below(cases double precision, n double precision, other_cases double precision, other_n double precision, ratio double precision) TO llmmon_analyst;
 
 REVOKE ALL ON FUNCTION llmmon.create_login(login_name text, verifier text, member_of text) FROM PUBLIC;
 
@@ -2967,6 +3378,9 @@ GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
 
+GRANT SELECT ON TABLE compliance.calibrated_rates TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.calibrated_rates TO llmmon_writer;
+
 GRANT SELECT ON TABLE compliance.counterfactual_gaps TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.counterfactual_gaps TO llmmon_writer;
 
@@ -3103,6 +3517,12 @@ GRANT UPDATE(user_ref) ON TABLE llmmon.quarantine TO llmmon_writer;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.ingest_reconciliation TO llmmon_writer;
 
+GRANT SELECT,INSERT ON TABLE llmmon.judge_usage TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.judge_usage TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.judge_costs TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.judge_costs TO llmmon_writer;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.latency_day TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.latency_day TO llmmon_analyst;
 
@@ -3180,6 +3600,65 @@ GRANT SELECT(rendered_at) ON TABLE llmmon.report TO llmmon_analyst;
 GRANT SELECT ON TABLE compliance.retention_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.retention_status TO llmmon_writer;
 
+GRANT SELECT,INSERT ON TABLE llmmon.review TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.review TO llmmon_auditor;
+
+GRANT SELECT(review_id) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(review_item_id) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(reviewer) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(label) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(reason) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(decided_at) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.review_item TO llmmon_writer;
+
+GRANT SELECT(review_item_id) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(purpose) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(deployment) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(scorer) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(window_start) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(window_end) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(request_key) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(occurred_at) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(lane) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(variant) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(repeat) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(score) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(probability) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(stratum) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(seed) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(name) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(provenance_id) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(drawn_at) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT ON TABLE llmmon.review_standing TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.review_standing TO llmmon_auditor;
+
+GRANT SELECT ON TABLE compliance.review_labels TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.review_labels TO llmmon_writer;
+
 GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_writer;
 
@@ -3188,6 +3667,12 @@ GRANT SELECT ON TABLE llmmon.slo TO llmmon_analyst;
 
 GRANT SELECT ON TABLE compliance.slo_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.slo_status TO llmmon_writer;
+
+GRANT SELECT,INSERT ON TABLE llmmon.stereotype_figure TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.stereotype_figure TO llmmon_analyst;
+
+GRANT SELECT ON TABLE compliance.stereotype_probes TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.stereotype_probes TO llmmon_writer;
 
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.traffic_accounted_for TO llmmon_writer;
@@ -3204,6 +3689,9 @@ GRANT SELECT ON TABLE compliance.what_ran_and_what_was_not_looked_at TO llmmon_w
 GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_writer;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.anchor_score TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.anchor_score TO llmmon_analyst;
+
 GRANT SELECT,INSERT ON TABLE llmmon.delivery_attempt TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.delivery_attempt TO llmmon_analyst;
 
@@ -3213,27 +3701,29 @@ GRANT SELECT ON TABLE llmmon.deployment_settings TO llmmon_analyst;
 GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.detection TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.detection TO llmmon_analyst;
 
+GRANT SELECT,INSERT,DELETE ON TABLE llmmon.fact_passage TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.fact_passage TO llmmon_auditor;
+
+GRANT SELECT(fact_passage_id) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(facts) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(document) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(start_offset) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(end_offset) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(digest) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
+GRANT SELECT(indexed_at) ON TABLE llmmon.fact_passage TO llmmon_analyst;
+
 GRANT USAGE ON SEQUENCE llmmon.ingest_batch_batch_id_seq TO llmmon_writer;
 
 GRANT SELECT,INSERT ON TABLE llmmon.reference_summary TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.reference_summary TO llmmon_analyst;
 
 GRANT UPDATE(judged_at) ON TABLE llmmon.reference_summary TO llmmon_writer;
-
-GRANT SELECT,INSERT ON TABLE llmmon.review TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.review TO llmmon_auditor;
-
-GRANT SELECT(review_id) ON TABLE llmmon.review TO llmmon_analyst;
-
-GRANT SELECT(subject) ON TABLE llmmon.review TO llmmon_analyst;
-
-GRANT SELECT(subject_id) ON TABLE llmmon.review TO llmmon_analyst;
-
-GRANT SELECT(label) ON TABLE llmmon.review TO llmmon_analyst;
-
-GRANT SELECT(reviewer) ON TABLE llmmon.review TO llmmon_analyst;
-
-GRANT SELECT(reviewed_at) ON TABLE llmmon.review TO llmmon_analyst;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.sample TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.sample TO llmmon_analyst;

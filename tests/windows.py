@@ -75,6 +75,26 @@ _PROBES: dict[str, Any] = {
 }
 
 
+_REVIEWS: dict[str, Any] = {
+    "occurred_at": None,
+    "scorer": "refusal",
+    "lane": "logged",
+    "score": np.nan,
+    "label": np.nan,
+    "weight": 1.0,
+    "n_reviewers": 1.0,
+    "decided_at": None,
+    "same_judge": True,
+}
+_ANCHORS: dict[str, Any] = {
+    "window_start": START,
+    "scorer": "refusal",
+    "fixed": np.nan,
+    "value": np.nan,
+    "reason": None,
+}
+
+
 def make_window(
     n: int = 0,
     *,
@@ -82,11 +102,14 @@ def make_window(
     scores: Sequence[Mapping[str, Any]] = (),
     responses: Sequence[Mapping[str, Any]] = (),
     probes: Sequence[Mapping[str, Any]] = (),
+    reviews: Sequence[Mapping[str, Any]] = (),
+    anchors: Sequence[Mapping[str, Any]] = (),
     **columns: Any,
 ) -> WindowData:
     """Return a window of `n` requests; a column is given as one value or as `n` of them.
 
-    A score or response is given as the fields that matter, ``request_key`` among them; so is a probe, without it.
+    A score or response is given as the fields that matter, ``request_key`` among them; so are probes, reviews and
+    anchors, without it. A review is of the first second of the window and was decided then.
     """
     keys = np.arange(first_key, first_key + n)
     table: dict[str, Any] = {"request_key": keys, "occurred_at": [START + timedelta(seconds=int(i)) for i in range(n)]}
@@ -105,7 +128,15 @@ def make_window(
         scores=_rows(_SCORES, scores).merge(context, on="request_key"),
         responses=_rows(_REPLAYS, responses),
         probes=_rows(_PROBES, probes).drop(columns="request_key"),
+        reviews=_moments(_rows(_REVIEWS, reviews)),
+        anchors=_rows(_ANCHORS, anchors).drop(columns="request_key"),
     )
+
+
+def _moments(frame: pandas.DataFrame) -> pandas.DataFrame:
+    for name in ("occurred_at", "decided_at"):
+        frame[name] = pandas.to_datetime(frame[name].where(frame[name].notna(), START), utc=True)
+    return frame
 
 
 def _rows(defaults: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> pandas.DataFrame:

@@ -6,8 +6,8 @@ import importlib
 
 from benchmarks.result import Grid
 
-SUMMARY = "bias: planted gaps found with the announced power, false alarms of A/A and null runs, swaps against WinoBias"
-PARTS = ("winobias", "counterfactual")
+SUMMARY = "bias: planted gaps found with the announced power, intervals between groups, four fifths, BBQ, WinoBias"
+PARTS = ("fairness", "stereotypes", "winobias", "counterfactual")
 """Modules of this package, each with a function `run` that returns grids."""
 
 

@@ -3,47 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
-_RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-
-
-class AttemptFailed(Exception):
-    """One attempt came to nothing.
-
-    Parameters
-    ----------
-    reason : str
-        Short stable word for counting.
-    told : str
-        What the other side said, cut short; never a header.
-    retryable : bool
-        Whether another attempt can help.
-    retry_after_s : float or None
-        How long the server asked to wait.
-    """
-
-    def __init__(
-        self, reason: str, told: str = "", *, retryable: bool = True, retry_after_s: float | None = None
-    ) -> None:
-        super().__init__(f"{reason}: {told}" if told else reason)
-        self.reason = reason
-        self.told = told[:300]
-        self.retryable = retryable
-        self.retry_after_s = retry_after_s
-
-    @property
-    def is_outage(self) -> bool:
-        """Whether this says that the service is down, not that it dislikes one request or wants to be asked slower."""
-        return self.retryable and self.reason != "http_429"
+from llmmon.endpoint.attempt import AttemptFailed
 
 
 @dataclass(kw_only=True, slots=True)
@@ -80,26 +48,15 @@ async def stream_chat(
             return await _ask(client, url, payload)
     except TimeoutError:
         raise AttemptFailed("timeout", f"no complete answer within {timeout_s:g} s") from None
-    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise AttemptFailed("unreachable", str(error)) from error
-    except httpx.TimeoutException as error:
-        raise AttemptFailed("timeout", type(error).__name__) from error
     except httpx.HTTPError as error:
-        raise AttemptFailed("connection_lost", f"{type(error).__name__}: {error}") from error
+        raise AttemptFailed.of_error(error) from error
 
 
 async def _ask(client: httpx.AsyncClient, url: str, payload: Mapping[str, Any]) -> Completion:
     started = time.perf_counter()
     async with client.stream("POST", url, json=dict(payload)) as answer:
         if answer.status_code != 200:
-            # what is said to a refused key may repeat the key
-            told = "" if answer.status_code in (401, 403) else (await answer.aread())[:300].decode("utf-8", "replace")
-            raise AttemptFailed(
-                f"http_{answer.status_code}",
-                told,
-                retryable=answer.status_code in _RETRYABLE,
-                retry_after_s=_retry_after(answer.headers.get("retry-after")),
-            )
+            raise AttemptFailed.of_status(answer, await answer.aread())
         kind = answer.headers.get("content-type", "none")
         if not kind.startswith("text/event-stream"):
             raise AttemptFailed("wrong_content_type", f"{kind}, expected text/event-stream", retryable=False)
@@ -155,18 +112,3 @@ def _add(completion: Completion, event: str, started: float) -> None:
         raise AttemptFailed("malformed_stream", f"{type(error).__name__} in an event") from error
     if completion.ttft_ms is None:
         completion.latency_ms = (time.perf_counter() - started) * 1000
-
-
-def _retry_after(header: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, given as seconds or as a date."""
-    if header is None:
-        return None
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        moment = email.utils.parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

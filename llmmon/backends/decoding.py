@@ -96,7 +96,7 @@ def generate(
         pad_token_id=loaded.pad,
         eos_token_id=sorted(loaded.eos) or None,
     )
-    output = _on_device(
+    output = on_device(
         lambda: loaded.model.generate(
             input_ids=tokens,
             attention_mask=mask,
@@ -145,7 +145,7 @@ def mean_logprobs(loaded: LoadedModel, pairs: Sequence[tuple[Sequence[int], Sequ
                 means.append(min(0.0, float(before.gather(1, wanted).mean())))
         return means
 
-    return _on_device(score)
+    return on_device(score)
 
 
 class _TokenChooser:
@@ -210,7 +210,7 @@ def _left_padded(loaded: LoadedModel, rows: Sequence[Sequence[int]]) -> tuple[Te
     return torch.tensor(tokens, device=loaded.device), torch.tensor(mask, device=loaded.device)
 
 
-def _on_device(work: Callable[[], R]) -> R:
+def on_device(work: Callable[[], R]) -> R:
     """Run `work`; an out-of-memory error of the device or of the CPU's allocator becomes `GpuOutOfMemory`."""
     import torch
 

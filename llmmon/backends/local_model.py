@@ -34,6 +34,8 @@ class LoadedModel:
         Tokens that prompt and answer may have together; None where the model states no limit.
     eos : frozenset of int
         Tokens that end an answer.
+    is_masked : bool
+        Whether it fills in masked tokens instead of continuing a text.
     """
 
     model: Any
@@ -42,6 +44,7 @@ class LoadedModel:
     context: int | None
     eos: frozenset[int]
     pad: int
+    is_masked: bool = False
 
     @property
     def forward_arguments(self) -> frozenset[str]:
@@ -84,8 +87,13 @@ def weights_revision(folder: str) -> str:
 
 
 @cache
-def load(model: str, revision: str | None, device: str, dtype: str) -> LoadedModel:
+def load(model: str, revision: str | None, device: str, dtype: str, *, may_be_masked: bool = False) -> LoadedModel:
     """Load `model`, once in a process; see `llmmon.backends.local_transformers` for the parameters.
+
+    Parameters
+    ----------
+    may_be_masked : bool
+        Whether a masked language model is taken, too, and loaded as one.
 
     Raises
     ------
@@ -115,16 +123,19 @@ def load(model: str, revision: str | None, device: str, dtype: str) -> LoadedMod
     started = time.perf_counter()
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(model, **options)
-        loaded = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=kind, use_safetensors=True, **options)
+        is_masked = may_be_masked and _is_masked(transformers.AutoConfig.from_pretrained(model, **options))
+        head = transformers.AutoModelForMaskedLM if is_masked else transformers.AutoModelForCausalLM
+        loaded = head.from_pretrained(model, dtype=kind, use_safetensors=True, **options)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         at = f", revision = {revision!r}" if revision else ""
         raise ModelNotFoundError(
             f"model = {model!r}{at}: cannot be loaded: {first_line}; "
-            "expected a causal language model with tokenizer and safetensors weights; it is not replaced by another"
+            f"expected a causal {'or masked ' if may_be_masked else ''}language model with tokenizer and safetensors "
+            "weights; it is not replaced by another"
         ) from error
     loaded.to(place).eval()
-    generation = loaded.generation_config.eos_token_id
+    generation = None if is_masked else loaded.generation_config.eos_token_id
     known = generation if isinstance(generation, list) else [generation]
     eos = frozenset(token for token in [*known, tokenizer.eos_token_id] if token is not None)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(sorted(eos)), 0)
@@ -136,6 +147,19 @@ def load(model: str, revision: str | None, device: str, dtype: str) -> LoadedMod
         context=getattr(loaded.config, "max_position_embeddings", None),
         eos=eos,
         pad=pad,
+        is_masked=is_masked,
+    )
+
+
+def _is_masked(config: Any) -> bool:
+    """Return whether the weights are those of a masked language model; a head that is not stored would be random."""
+    names = config.architectures or []
+    if any(name.endswith("ForMaskedLM") for name in names):
+        return True
+    if any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names):
+        return False
+    raise ValueError(
+        f"its weights are of {' and '.join(names) or 'no architecture'}, no causal or masked language model"
     )
 
 

@@ -8,16 +8,16 @@ import time
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from llmmon.backends.base import backends
-from llmmon.backends.chat_stream import AttemptFailed, Completion, stream_chat
-from llmmon.backends.credentials import api_key
+from llmmon.backends.chat_stream import Completion, stream_chat
 from llmmon.backends.loop_thread import emitted
 from llmmon.backends.prompt import chat_turns
+from llmmon.endpoint.attempt import AttemptFailed, check_base_url
+from llmmon.endpoint.credentials import api_key
 from llmmon.errors import BackendUnavailableError
 from llmmon.model import ReplayItem, Response
 
@@ -85,17 +85,7 @@ class OpenAICompatible:
     logprobs: bool = False
 
     def __post_init__(self) -> None:
-        try:
-            url = urlsplit(self.base_url)
-            ok = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
-        except ValueError:
-            raise ValueError("base_url cannot be read; expected such as http://127.0.0.1:8000/v1") from None
-        if url.username or url.password or url.query or url.fragment:
-            raise ValueError(
-                "base_url holds a user, password, query or fragment; put the key in an Airflow connection instead"
-            )
-        if not ok:
-            raise ValueError(f"base_url is {self.base_url!r}; expected http:// or https:// and a host")
+        check_base_url(self.base_url)
         for name in ("max_tokens", "concurrency", "max_attempts", "breaker_after"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")

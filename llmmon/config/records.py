@@ -92,12 +92,46 @@ class SampleConfig(Record):
     strata: tuple[str, ...] = ("route", "status")
 
 
+class FactsConfig(Record):
+    """A team's own reference texts: files of a folder, or rows of a query on a Postgres of its own."""
+
+    path: str | None = None
+    url_env: str | None = None
+    query: str | None = None
+    language: str = Field("english", pattern=r"^[a-z_]+$")
+    passage_words: int = Field(120, ge=20, le=1000)
+    top_k: int = Field(5, ge=1, le=50)
+    min_similarity: float = Field(0.4, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _check_place(self) -> Self:
+        if (self.path is None) == (self.query is None) or (self.query is None) != (self.url_env is None):
+            raise ValueError("expected either path, or query and url_env")
+        return self
+
+
 class ScorerConfig(Record):
-    """A scorer and the responses it judges: every logged one, or those of sampled requests; and replay lanes."""
+    """A scorer and the responses it judges: every logged one, or those of sampled requests; and replay lanes.
+
+    With `facts` it judges them against passages of those texts instead of the documents in the log.
+    """
 
     judge: PluginConfig
+    facts: Name | None = None
     scope: Literal["all", "sample"] = "all"
     lanes: tuple[str, ...] = ("logged",)
+
+
+class GroupConfig(Record):
+    """A group attribute that the log does not have, taken from another field of the request.
+
+    Without `values` the field's value is the group; with them a value that is not listed becomes `otherwise`, and
+    without that the request has no such attribute.
+    """
+
+    field: str = Field(pattern=r"^(route|tenant|language|model|model_version|(tag|group)\..+)$")
+    values: Mapping[str, str] = {}
+    otherwise: str | None = None
 
 
 class MonitorConfig(Record):
@@ -153,6 +187,15 @@ class SentinelConfig(Record):
     reference_usd_per_million_tokens: PriceConfig | None = None
 
 
+class StereotypesConfig(Record):
+    """Probes of stereotypes that the model of a backend is asked, and where their data lie."""
+
+    backend: Name
+    data: str = Field(min_length=1)
+    probes: tuple[Literal["bbq", "crows_pairs", "winobias"], ...] = ("bbq", "crows_pairs", "winobias")
+    limit: int | None = Field(None, ge=1)
+
+
 class CounterfactualConfig(Record):
     """Groups that a lane's prompts are swapped between, and outcomes that must not depend on them."""
 
@@ -166,6 +209,22 @@ class CounterfactualConfig(Record):
     channels: tuple[Name, ...] | None = None
 
 
+class ReviewConfig(Record):
+    """What people are asked about the responses that one scorer judges; `yes` is what the scorer looks for."""
+
+    question: str = Field("Does any statement of the answer lack support in the documents?", min_length=1)
+    yes: str = Field("unsupported", min_length=1, max_length=40)
+    no: str = Field("supported", min_length=1, max_length=40)
+    per_draw: int = Field(20, ge=1, le=1000)
+    evenly: float = Field(0.2, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _check_answers(self) -> Self:
+        if self.yes == self.no:
+            raise ValueError(f"yes and no are both {self.yes!r}; expected two answers")
+        return self
+
+
 class DeploymentConfig(Record):
     """What is watched: a served model under a route."""
 
@@ -177,10 +236,13 @@ class DeploymentConfig(Record):
     sample: SampleConfig = SampleConfig()
     lanes: Mapping[Name, LaneConfig] = {}
     scorers: Mapping[Name, ScorerConfig] = {}
+    groups: Mapping[Name, GroupConfig] = {}
     monitors: Mapping[Name, MonitorConfig] = {}
     slos: Mapping[Name, SloConfig] = {}
     sentinel: SentinelConfig | None = None
+    stereotypes: StereotypesConfig | None = None
     counterfactual: CounterfactualConfig | None = None
+    review: Mapping[Name, ReviewConfig] = {}
     alpha: float | None = Field(None, gt=0, lt=1)
 
     def is_active(self, window: Window) -> bool:
@@ -228,6 +290,7 @@ class Config(Record):
     backends: Mapping[Name, PluginConfig] = {}
     deployments: Mapping[Name, DeploymentConfig]
     channels: Mapping[Name, PluginConfig] = {}
+    facts: Mapping[Name, FactsConfig] = {}
     retention: RetentionConfig = RetentionConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     digest: str = ""
@@ -247,6 +310,8 @@ class Config(Record):
             must_exist(f"{here}.source", deployment.source, self.sources)
             if deployment.sentinel is not None:
                 self._check_sentinel(f"{here}.sentinel", deployment.sentinel)
+            if deployment.stereotypes is not None:
+                must_exist(f"{here}.stereotypes.backend", deployment.stereotypes.backend, self.backends)
             if deployment.counterfactual is not None:
                 must_exist(f"{here}.counterfactual.lane", deployment.counterfactual.lane, deployment.lanes)
                 for outcome in deployment.counterfactual.outcomes:
@@ -254,12 +319,19 @@ class Config(Record):
             for lane_name, lane in deployment.lanes.items():
                 must_exist(f"{here}.lanes.{lane_name}.backend", lane.backend, self.backends)
             for scorer_name, scorer in deployment.scorers.items():
+                if scorer.facts is not None:
+                    must_exist(f"{here}.scorers.{scorer_name}.facts", scorer.facts, self.facts)
                 for lane_name in scorer.lanes:
                     must_exist(f"{here}.scorers.{scorer_name}.lanes", lane_name, {"logged", *deployment.lanes})
+            for scorer_name in deployment.review:
+                must_exist(f"{here}.review", scorer_name, deployment.scorers)
             for monitor_name, monitor in deployment.monitors.items():
                 where = f"{here}.monitors.{monitor_name}"
-                if "scorer" in monitor.metric.parameters:
-                    must_exist(f"{where}.metric.scorer", monitor.metric.parameters["scorer"], deployment.scorers)
+                given = monitor.metric.parameters
+                if "scorer" in given:
+                    must_exist(f"{where}.metric.scorer", given["scorer"], deployment.scorers)
+                if "=" not in str(given.get("truth", "=")):  # a scorer, not a column with its value
+                    must_exist(f"{where}.metric.truth", str(given["truth"]), deployment.scorers)
                 for channel in monitor.channels or ():
                     must_exist(f"{where}.channels", channel, self.channels)
         return self

@@ -30,7 +30,10 @@ from llmmon.store.grants import check_grants
 from llmmon.store.migrate import upgrade
 from llmmon.store.roles import GroupRole, create_login
 
-_DAGS: Final = {"ingest", "replay", "sentinel", "measure", "alert", "maintain", "report", "roll_up", "certify"}
+_DAGS: Final = {
+    *("ingest", "replay", "sentinel", "measure", "alert"),
+    *("maintain", "report", "roll_up", "certify", "review", "stereotypes"),
+}
 _LOGINS: Final[dict[str, GroupRole]] = {
     "llmmon_app": "llmmon_writer",
     "auditor": "llmmon_auditor",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -18,8 +18,12 @@ from llmmon.errors import ModelNotFoundError
 SHIPPED: Final = Path(__file__).with_name("weights")
 """Folder of the encoder that comes with llmmon: ``model.safetensors``, ``tokenizer.json`` and its model card."""
 
-_BATCH_CHARACTERS: Final = 1 << 19
-"""Texts encoded together: the vectors of their tokens take some 100 MiB."""
+_BATCH_CHARACTERS: Final = 1 << 20
+"""Texts tokenised together."""
+_TOKENS_AT_A_TIME: Final = 1 << 14
+"""Of one text, whose vectors then take 16 MiB."""
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 Vectors = NDArray[np.float32]
 
@@ -84,23 +88,19 @@ class StaticEncoder:
         """
         sums = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for part in _batches(texts):
-            encodings = self.tokenizer.encode_batch_fast(
-                [_whole(text) for text in texts[part]], add_special_tokens=False
-            )
-            ids = [encoding.ids for encoding in encodings]
-            lengths = np.fromiter(map(len, ids), dtype=np.intp, count=len(ids))
-            flat = np.fromiter(chain.from_iterable(ids), dtype=np.intp, count=int(lengths.sum()))
-            filled = np.flatnonzero(lengths)  # reduceat would give an empty text its neighbour's first token
-            if len(filled):
-                starts = (np.cumsum(lengths) - lengths)[filled]
-                sums[part.start + filled] = np.add.reduceat(self.table[flat], starts, axis=0)
+            batch = [tokenizable(text) for text in texts[part]]
+            encodings = self.tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+            for row, encoding in enumerate(encodings, part.start):
+                ids = encoding.ids
+                for first in range(0, len(ids), _TOKENS_AT_A_TIME):
+                    sums[row] += self.table[ids[first : first + _TOKENS_AT_A_TIME]].sum(axis=0)
         norms = np.linalg.norm(sums, axis=1, keepdims=True)
         np.divide(sums, norms, out=sums, where=norms > 0)
         return sums
 
     def token_vectors(self, text: str) -> TokenVectors:
         """Return the tokens of `text` with their places and vectors, whose sum has the direction of `encode`."""
-        encoding = self.tokenizer.encode(_whole(text), add_special_tokens=False)
+        encoding = self.tokenizer.encode(tokenizable(text), add_special_tokens=False)
         ids = np.array(encoding.ids, dtype=np.int32)
         offsets = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
         return TokenVectors(ids, offsets, self.table[ids])
@@ -162,6 +162,6 @@ def _batches(texts: Sequence[str]) -> Iterator[slice]:
         yield slice(start, len(texts))
 
 
-def _whole(text: str) -> str:
-    """Return `text` without lone surrogates, which the tokenizer refuses; offsets stay as they were."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def tokenizable(text: str) -> str:
+    """Return `text` as a tokenizer takes it: each half of a surrogate pair becomes U+FFFD, so that places stay."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

@@ -45,6 +45,14 @@ class WindowData:
     probes : pandas.DataFrame
         One row per probe that the sentinel sent: ``window_start, lane, prompt, repeat, text, reason, ttft_ms,
         latency_ms, n_output_tokens, first_logprobs``, a dict or None. Empty in a segment: probes are no requests.
+    reviews : pandas.DataFrame
+        One row per item that people have judged, of this segment and of up to 366 days before the end of the windows:
+        ``request_key, occurred_at, scorer, lane, score, weight, label, n_reviewers, decided_at, same_judge``. ``label``
+        is the mean of the reviewers' last words, NaN where none could tell; ``score`` is the scorer's when the item was
+        drawn, ``same_judge`` whether that scorer has the same parameters and version now.
+    anchors : pandas.DataFrame
+        One row per anchor that was judged again for these windows or up to two days before: ``scorer, window_start,
+        fixed, value, reason``; ``fixed`` is its score when it became an anchor. Empty in a segment.
     """
 
     windows: tuple[Window, ...]
@@ -53,6 +61,8 @@ class WindowData:
     scores: pandas.DataFrame
     responses: pandas.DataFrame
     probes: pandas.DataFrame
+    reviews: pandas.DataFrame
+    anchors: pandas.DataFrame
 
     @cached_property
     def is_answered(self) -> npt.NDArray[np.bool_]:

@@ -22,6 +22,7 @@ from llmmon.model.measurement import (
 from llmmon.model.replay import LOGGED, ReplayItem, Response, Sample
 from llmmon.model.request import Document, Message, RequestLog, Status, last_user_turn
 from llmmon.model.score import Scorable, Score, Span
+from llmmon.model.stereotype import StereotypeFigure
 from llmmon.model.window import Window
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Span",
     "Stage",
     "Status",
+    "StereotypeFigure",
     "Window",
     "digest_of",
     "last_user_turn",

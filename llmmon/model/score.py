@@ -16,6 +16,8 @@ class Scorable:
     ----------
     siblings : tuple of str
         Other replays of the same input on the same lane, for self-consistency.
+    sibling_logprobs : tuple of (float or None)
+        Mean log-probability of each of `siblings`, in their order; empty where no lane told any.
     mean_logprob : float or None
         Of `text` under the model that wrote it or, for a logged response, under the replay model.
     """
@@ -29,6 +31,7 @@ class Scorable:
     text: str | None
     reference_answer: str | None = None
     siblings: tuple[str, ...] = ()
+    sibling_logprobs: tuple[float | None, ...] = ()
     mean_logprob: float | None = None
 
     @property
@@ -48,13 +51,21 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
-    """One scorer's judgement of one response: a value, or a reason why there is none."""
+    """One scorer's judgement of one response: a value, or a reason why there is none.
+
+    Parameters
+    ----------
+    is_failed : bool
+        Whether there is no value because the scorer could not do its work, as when an endpoint did not answer: the
+        request then counts as failed.
+    """
 
     value: float | None = None
     label: str | None = None
     reason: str | None = None
     spans: tuple[Span, ...] = ()
     evidence: Json = field(default_factory=dict)
+    is_failed: bool = False
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.reason is None):

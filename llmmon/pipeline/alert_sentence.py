@@ -41,11 +41,17 @@ def amount(value: float, unit: str) -> str:
     --------
     >>> amount(0.7692, "0/1"), amount(5730.1, "ms"), amount(0.0139, "USD"), amount(52.34, "words")
     ('76.9%', '5.73 s', '0.0139 USD', '52.3 words')
+    >>> amount(0.62, "ratio"), amount(-0.123, "difference of rates")
+    ('0.62', '-12.3 points')
     """
     if _is_share(unit):
         return f"{100 * value:.1f}%"
     if unit == "ms":
         return f"{_digits(value / 1000)} s" if abs(value) >= 1000 else f"{_digits(value)} ms"
+    if unit == "difference of rates":
+        return f"{100 * value:.1f} points"
+    if unit == "ratio":
+        return _digits(value)
     return f"{_digits(value)} {unit}".rstrip()
 
 
@@ -82,6 +88,8 @@ def _range(low: float, high: float, unit: str) -> str:
         return f"{100 * low:.1f} to {100 * high:.1f}%"
     if unit == "ms":
         return f"{amount(low, unit)} to {amount(high, unit)}"
+    if unit == "difference of rates":
+        return f"{100 * low:.1f} to {100 * high:.1f} points"
     return f"{_digits(low)} to {amount(high, unit)}"
 
 

@@ -26,6 +26,7 @@ from llmmon.faults.base import Fault, faults
 from llmmon.model import LOGGED, Measurement, Provenance, Window
 from llmmon.pipeline.detection_power import results_of
 from llmmon.pipeline.judge import Rule, StreamKey
+from llmmon.pipeline.judging import asks_for_money
 from llmmon.pipeline.monitors import Monitor, monitors_of
 from llmmon.pipeline.plant_faults import MeasuredWindow, measure_planted
 from llmmon.pipeline.reference import reference_of
@@ -217,7 +218,8 @@ def _judges(settings: DeploymentConfig, deployment: str) -> dict[str, Scorer]:
     return {
         name: item.judge.create(scorers, where=f"deployments.{deployment}.scorers.{name}.judge")
         for name, item in settings.scorers.items()
-        if LOGGED in item.lanes
+        # planted answers are judged here and now: not for money, and not against facts
+        if LOGGED in item.lanes and not asks_for_money(item) and item.facts is None
     }
 
 

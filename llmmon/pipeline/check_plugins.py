@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Final
+
 from llmmon.backends.base import backends
 from llmmon.channels.base import channels
-from llmmon.config import Config, CounterfactualConfig
+from llmmon.config import Config, CounterfactualConfig, DeploymentConfig
 from llmmon.errors import ConfigError
 from llmmon.metrics.base import metrics
 from llmmon.pipeline.probe_prompts import load_prompts
@@ -14,9 +17,13 @@ from llmmon.sources.base import sources
 from llmmon.variants.base import variants
 from llmmon.variants.lexicon import lexicon
 
+log = logging.getLogger(__name__)
+
+_SAY_NOTHING_OF_TRUTH: Final = frozenset({"length", "pii", "refusal"})
+
 
 def check_plugins(config: Config) -> None:
-    """Build every plug-in of `config` and throw it away.
+    """Build every plug-in of `config` and throw it away; warn of a deployment that only a judge watches for truth.
 
     Raises
     ------
@@ -42,10 +49,20 @@ def check_plugins(config: Config) -> None:
                 variant.create(variants, where=f"{here}.lanes.{lane_name}.variants")
         for scorer_name, scorer in deployment.scorers.items():
             scorer.judge.create(scorers, where=f"{here}.scorers.{scorer_name}.judge")
+        if _only_a_judge(deployment):
+            log.warning(
+                "%s.scorers: llm_judge is the only one that looks for wrong answers; set one beside it that cannot "
+                "drift or be talked to, such as groundedness or correctness (docs/hallucination.md)",
+                here,
+            )
         for monitor_name, monitor in deployment.monitors.items():
             where = f"{here}.monitors.{monitor_name}"
             monitor.metric.create(metrics, where=f"{where}.metric")
             detector_of(deployment, monitor, length=config.window_length, where=where)
+
+
+def _only_a_judge(deployment: DeploymentConfig) -> bool:
+    return {scorer.judge.type for scorer in deployment.scorers.values()} - _SAY_NOTHING_OF_TRUTH == {"llm_judge"}
 
 
 def _check_groups(settings: CounterfactualConfig, *, where: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from llmmon.metrics.intervals import wilson
 from llmmon.model import Span
-from llmmon.pipeline.evaluate import labelled_rows, to_judge
+from llmmon.pipeline.labels import json_lines, to_judge
 from llmmon.scorers.base import Scorer
 
 
@@ -125,7 +125,7 @@ def evaluate_spans(scorer: Scorer, labels: Path) -> SpanEvaluation:
     counts = _Counts()
     n = n_absent = 0
     started = time.perf_counter()
-    for text, marked in labelled_rows(labels, _marked, expected="response or full_text, and spans"):
+    for text, marked in json_lines(labels, _marked, expected="response or full_text, and spans"):
         n += 1
         score = scorer.score(to_judge(n, text))
         n_absent += score.value is None
@@ -144,9 +144,17 @@ def evaluate_spans(scorer: Scorer, labels: Path) -> SpanEvaluation:
     )
 
 
-def has_spans(labels: Path) -> bool:
-    """Return whether the rows of `labels` mark spans; raises `SourceUnavailableError`."""
-    return next(labelled_rows(labels, lambda row, _: "spans" in row, expected="one object a line"), False)
+def is_by_type(labels: Path) -> bool:
+    """Return whether the rows of `labels` mark spans by type instead of the whole response by 0 or 1.
+
+    Raises
+    ------
+    SourceUnavailableError
+        When the first line cannot be read.
+    """
+    return next(
+        json_lines(labels, lambda row, _: "spans" in row and "label" not in row, expected="one object a line"), False
+    )
 
 
 def _marked(row: Mapping[str, Any], _: int) -> tuple[str, list[Span]]:

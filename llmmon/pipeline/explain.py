@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -24,11 +25,12 @@ from llmmon.model import Provenance, Segment, Window
 from llmmon.pipeline.attribute_change import Told, tell
 from llmmon.pipeline.explanation import Explanation, keys_of, statement_of, steps_of
 from llmmon.pipeline.judge_again import judge_again, with_scores
+from llmmon.pipeline.judging import asks_for_money, judge_of
+from llmmon.pipeline.moved_anchors import moved_anchors
 from llmmon.pipeline.reference import reference_windows
 from llmmon.pipeline.request_values import NoReading, Reading, reading_of
 from llmmon.pipeline.segments import select
 from llmmon.pipeline.show_change import fields_of, searched, telling
-from llmmon.scorers.base import scorers
 from llmmon.store import alert as alerts
 from llmmon.store import audit
 from llmmon.store import explanation as store
@@ -88,7 +90,7 @@ def _explained(connection: Connection, config: Config, settings: DeploymentConfi
     sides = _windows(connection, config, settings, alert)
     before, now = (_data(connection, settings, alert, side) for side in sides)
     reading = reading_of(metric, alert.unit, before, now)
-    told = _told(connection, settings, alert, sides, (before, now), reading)
+    told = _told(connection, config, settings, alert, sides, (before, now), reading)
     search = None if isinstance(reading, NoReading) else searched(reading, before, now, fields_of(before, now))
     rose = alert.reference_value is None or alert.value >= alert.reference_value
     shown = telling(metric, reading, search, before, now, rose=rose) or list(alert.request_keys)
@@ -153,6 +155,7 @@ def _data(connection: Connection, settings: DeploymentConfig, alert: Any, window
 
 def _told(
     connection: Connection,
+    config: Config,
     settings: DeploymentConfig,
     alert: Any,
     sides: tuple[list[Window], list[Window]],
@@ -165,19 +168,19 @@ def _told(
         judge = settings.scorers.get(reading.scorer)
         if judge is None:
             notes = (f"scorer {reading.scorer!r} is no longer configured: no answer was judged again",)
+        elif asks_for_money(judge):
+            notes = (f"scorer {reading.scorer!r} asks an endpoint that is paid: no answer was judged again",)
         else:
-            where = f"deployments.{alert.deployment}.scorers.{reading.scorer}.judge"
-            scorer = judge.judge.create(scorers, where=where)
+            ready = judge_of(config, alert.deployment, reading.scorer, judge, lambda: nullcontext(connection))
             first, last = (
                 with_scores(
-                    side,
-                    judge_again(
-                        connection, alert.deployment, windows, scorer, name=reading.scorer, lanes=tuple(settings.lanes)
-                    ),
+                    side, judge_again(connection, alert.deployment, windows, ready, lanes=tuple(settings.lanes))
                 )
                 for side, windows in zip(data, sides, strict=True)
             )
             again = (first, last)
+    alerted = Window(start=alert.window_start, end=alert.window_end)
+    moved = moved_anchors(connection, settings, alert.deployment, alert.monitor, alerted)
     serving, reference = _lanes(store.lanes_of(connection, alert.deployment, [*sides[0], *sides[1]]))
     told = tell(
         *data,
@@ -187,7 +190,7 @@ def _told(
         reference=reference,
         strata=settings.sample.strata,
     )
-    return replace(told, notes=(*notes, *told.notes))
+    return replace(told, notes=(*notes, *told.notes, *([] if moved is None else [moved])))
 
 
 def _lanes(lanes: Sequence[store.Lane]) -> tuple[str | None, str | None]:

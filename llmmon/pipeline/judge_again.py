@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from llmmon.metrics.base import WindowData
-from llmmon.model import Scorable, Window
-from llmmon.pipeline.score_responses import DATA_ERRORS
-from llmmon.scorers.base import Scorer
+from llmmon.model import Window
+from llmmon.pipeline.judging import Judge, scores_of
 from llmmon.store.score import replayed_responses, sampled_responses
 
 if TYPE_CHECKING:
@@ -22,17 +21,16 @@ def judge_again(
     connection: Connection,
     deployment: str,
     windows: Sequence[Window],
-    scorer: Scorer,
+    judge: Judge,
     *,
-    name: str,
     lanes: Sequence[str],
 ) -> pandas.DataFrame:
     """Return one score per answer of the samples of `windows`: logged ones, and replayed ones on `lanes`.
 
     Parameters
     ----------
-    name : str
-        The scorer's name in the deployment.
+    judge : Judge
+        The scorer, with the facts that it judges against.
     lanes : sequence of str
         Every replay lane of the deployment, in its order.
 
@@ -50,20 +48,13 @@ def judge_again(
         answers = [item.response for item in logged if not item.is_gone]
         if lanes:
             answers += replayed_responses(connection, deployment, window, lanes=lanes)
-        for answer in answers:
-            value = _value(scorer, answer)
-            if value is not None:
-                rows.append((answer.request_key, answer.lane, answer.variant, answer.repeat, name, value))
+        # as in the score stage: a strange answer has no score
+        for answer, score in zip(answers, scores_of(judge, answers), strict=True):
+            if score.value is not None:
+                rows.append((answer.request_key, answer.lane, answer.variant, answer.repeat, judge.name, score.value))
     return pandas.DataFrame(rows, columns=["request_key", "lane", "variant", "repeat", "scorer", "value"])
 
 
 def with_scores(data: WindowData, scores: pandas.DataFrame) -> WindowData:
     """Return `data` with other scores for its requests."""
     return replace(data, scores=scores[scores["request_key"].isin(data.requests["request_key"])])
-
-
-def _value(scorer: Scorer, answer: Scorable) -> float | None:
-    try:
-        return scorer.score(answer).value
-    except DATA_ERRORS:  # as in the score stage: one strange answer has no score
-        return None

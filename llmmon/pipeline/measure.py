@@ -172,7 +172,8 @@ def estimates(
 
 def estimate_of(monitor: Monitor, current: WindowData, summary: Summary | None) -> Estimate:
     """Return what `monitor` measures of one segment of one window, against the summary of its reference."""
-    return _within(_compute(monitor, current, summary), monitor.value_range)
+    found = _within(_compute(monitor, current, summary), monitor.value_range)
+    return replace(found, detail={**found.detail, "uncalibrated": True}) if monitor.is_uncalibrated else found
 
 
 def _within(estimate: Estimate, value_range: tuple[float, float]) -> Estimate:

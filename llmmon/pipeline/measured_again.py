@@ -16,7 +16,7 @@ from llmmon.metrics.base import Metric, Summary, WindowData, metrics
 from llmmon.model import Segment, Window
 from llmmon.pipeline.known_settings import KnownSettings, settings_of
 from llmmon.pipeline.measure import estimate_of
-from llmmon.pipeline.monitors import Monitor, value_range_of
+from llmmon.pipeline.monitors import Monitor, is_uncalibrated, value_range_of
 from llmmon.pipeline.reference import load_window, reference_windows, summarised
 from llmmon.pipeline.segments import select
 from llmmon.store.frames import Frames
@@ -58,7 +58,7 @@ def measured_again(connection: Connection, config: Config, alert: Any, window: W
         summary = dict(alert.summary)
         span = Window(start=alert.reference_start, end=alert.reference_end)
         yield _summary(connection, alert, monitor, known, span, tuple(reasons))
-    frames = load_window(connection, known.deployment, alert.deployment, window)
+    frames = load_window(connection, known.deployment, alert.deployment, window, reviewed_until=alert.measured_at)
     if metric.needs_reference and summary is None:
         summary = _of_the_others(connection, config, alert, monitor, known, window)
     reasons += _what_changed(connection, alert.deployment, window, alert.measured_at, alert.n)
@@ -81,7 +81,8 @@ def reasons_of(code_version: str) -> tuple[str, ...]:
 def _monitor(alert: Any, metric: Metric, known: KnownSettings) -> Monitor:
     settings = known.deployment.monitors[alert.monitor]
     limits = value_range_of(known.deployment, settings, metric)
-    return Monitor(alert.monitor, metric, settings, alert.unit, limits, 0)
+    uncalibrated = is_uncalibrated(known.deployment, settings, metric)
+    return Monitor(alert.monitor, metric, settings, alert.unit, limits, 0, uncalibrated)
 
 
 def _summary(
@@ -145,4 +146,6 @@ def _without(frames: Frames, keys: Sequence[int]) -> Frames:
         scores=frames.scores[~frames.scores["request_key"].isin(keys)],
         responses=frames.responses[~frames.responses["request_key"].isin(keys)],
         probes=frames.probes,
+        reviews=frames.reviews,
+        anchors=frames.anchors,
     )

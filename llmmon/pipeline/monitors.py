@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -14,8 +15,10 @@ from llmmon.model import Direction, Provenance
 from llmmon.pipeline.known_settings import remember_settings
 from llmmon.pipeline.segments import check_dimension
 from llmmon.registry import parameters_of
-from llmmon.scorers.base import scorers
+from llmmon.scorers.base import is_judge, scorers
 from llmmon.store.provenance import remember
+
+_OF_SCORES: Final = frozenset({"score_mean", "score_rate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Monitor:
     ----------
     value_range : tuple of float
         Least and largest value that can be.
+    is_uncalibrated : bool
+        Whether its values are a judge's, and not corrected by what people say.
     """
 
     name: str
@@ -34,6 +39,7 @@ class Monitor:
     unit: str
     value_range: tuple[float, float]
     provenance_id: int
+    is_uncalibrated: bool = False
 
 
 def monitors_of(connection: Connection, config: Config, deployment: str) -> list[Monitor]:
@@ -62,8 +68,16 @@ def monitors_of(connection: Connection, config: Config, deployment: str) -> list
         )
         unit, _ = unit_and_direction(settings, item, where=where)
         limits = value_range_of(settings, item, metric)
-        found.append(Monitor(name, metric, item, unit, limits, remember(connection, provenance)))
+        number = remember(connection, provenance)
+        found.append(Monitor(name, metric, item, unit, limits, number, is_uncalibrated(settings, item, metric)))
     return found
+
+
+def is_uncalibrated(settings: DeploymentConfig, monitor: MonitorConfig, metric: Metric) -> bool:
+    """Return whether a monitor's values are a judge's own: a mean or a share of its scores, not corrected by labels."""
+    if metric.plugin_name not in _OF_SCORES:
+        return False
+    return is_judge(scorers.get(settings.scorers[monitor.metric.parameters["scorer"]].judge.type))
 
 
 def value_range_of(settings: DeploymentConfig, monitor: MonitorConfig, metric: Metric) -> tuple[float, float]:

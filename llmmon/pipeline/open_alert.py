@@ -13,6 +13,7 @@ from llmmon.model import Evidence, Measurement, Segment
 from llmmon.pipeline.alert_sentence import sentence_of, title_of
 from llmmon.pipeline.judge import Spending
 from llmmon.pipeline.known_settings import remember_settings
+from llmmon.pipeline.moved_anchors import moved_anchors
 from llmmon.store import alert as alerts
 from llmmon.store import audit
 
@@ -49,6 +50,8 @@ def open_alert(connection: Connection, config: Config, alarm: Alarm, spending: S
     remember_settings(connection, config, measurement.deployment)
     estimate = measurement.estimate
     dimension, equals, value = measurement.segment.partition("=")
+    settings = config.deployments[measurement.deployment]
+    judge_told = moved_anchors(connection, settings, measurement.deployment, measurement.monitor, measurement.window)
     alert = alerts.NewAlert(
         dedupe_key=alarm.dedupe_key,
         deployment=measurement.deployment,
@@ -58,7 +61,7 @@ def open_alert(connection: Connection, config: Config, alarm: Alarm, spending: S
         window=measurement.window,
         severity=monitor.severity,
         title=title_of(measurement, evidence),
-        sentence=sentence_of(measurement, evidence),
+        sentence=" ".join(filter(None, (sentence_of(measurement, evidence), judge_told))),
         value=evidence.value,
         reference_value=evidence.reference_value,
         e_value=evidence.e_value,

@@ -11,9 +11,9 @@ from typing import Final
 
 from llmmon.audit.event import body
 from llmmon.backends.base import Backend, backends
-from llmmon.backends.credentials import resolving
 from llmmon.channels.base import Connection
 from llmmon.config import Config, SentinelConfig
+from llmmon.endpoint.credentials import resolving
 from llmmon.errors import ConfigError, ReplayError
 from llmmon.model import ReplayItem, Window, digest_of
 from llmmon.pipeline.probe_lane import ProbeLaneRun

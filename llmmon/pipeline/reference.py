@@ -147,10 +147,17 @@ def reference_windows(connection: Connection, config: Config, deployment: str) -
     return [window for window in whole.split(config.window_length) if settings.is_active(window)]
 
 
-def load_window(connection: Connection, settings: DeploymentConfig, deployment: str, span: Window) -> Frames:
-    """Read what metrics may look at in `span`."""
+def load_window(
+    connection: Connection,
+    settings: DeploymentConfig,
+    deployment: str,
+    span: Window,
+    *,
+    reviewed_until: datetime | None = None,
+) -> Frames:
+    """Read what metrics may look at in `span`; what people said after `reviewed_until` is left out."""
     sampled = {name for name, scorer in settings.scorers.items() if scorer.scope == "sample"}
-    return load_frames(connection, deployment, span, sampled_scorers=sampled)
+    return load_frames(connection, deployment, span, sampled_scorers=sampled, reviewed_until=reviewed_until)
 
 
 def summarised(monitor: Monitor, rows: WindowData) -> Summary:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Self
 
 import msgspec
 
-from llmmon.config import Config
+from llmmon.config import Config, GroupConfig
 from llmmon.errors import BadRowError, ConfigError, NotARequestError
 from llmmon.model import Json, RequestLog
+from llmmon.pipeline.configured_groups import with_groups
 from llmmon.privacy.keys import VARIABLE, MasterKey, master_key
 from llmmon.privacy.redaction import Redactor
 from llmmon.sources.base import RawRow, Source, sources
@@ -31,6 +32,7 @@ class RowReader:
     redactor: Redactor
     master: MasterKey | None
     config_digest: str
+    groups: Mapping[str, Mapping[str, GroupConfig]]
 
     @classmethod
     def of(cls, config: Config, name: str) -> Self:
@@ -44,11 +46,13 @@ class RowReader:
         if name not in config.sources:
             raise ConfigError(f"sources: no {name!r} in llmmon.toml; there are: {', '.join(config.sources)}")
         source = config.sources[name].read.create(sources, where=f"sources.{name}.read")
-        return cls(name, source, Redactor(config.privacy), master_key(), config.digest)
+        groups = {deployment: settings.groups for deployment, settings in config.deployments.items()}
+        return cls(name, source, Redactor(config.privacy), master_key(), config.digest, groups)
 
     def parse(self, row: RawRow) -> RequestLog:
         """Return the request log of `row`, without its user and without personal data; raises `BadRowError`."""
-        return self.redactor.redact(self._pseudonymous(self.source.parse(row, source=self.name)))
+        request = self._pseudonymous(self.source.parse(row, source=self.name))
+        return self.redactor.redact(with_groups(request, self.groups.get(request.deployment, {})))
 
     def batch(self, rows: Sequence[RawRow], *, from_position: Json | None, to_position: Json) -> Batch:
         """Return `rows`, which were read from one position to the other, as the batch that they make."""

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 
 from llmmon.audit.event import body
 from llmmon.backends.base import backends
-from llmmon.backends.credentials import resolving
 from llmmon.channels.base import Connection
 from llmmon.config import Config, LaneConfig
+from llmmon.endpoint.credentials import resolving
 from llmmon.errors import ConfigError, ReplayError
 from llmmon.model import ReplayItem, Sample, Window
 from llmmon.pipeline.plan_replay import plan_lane, variant_labels

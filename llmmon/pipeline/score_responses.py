@@ -5,27 +5,27 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import llmmon
 from llmmon.audit.event import body
-from llmmon.config import Config, DeploymentConfig, ScorerConfig
-from llmmon.model import LOGGED, Provenance, Scorable, Score, Window
+from llmmon.config import Config, DeploymentConfig
+from llmmon.endpoint.credentials import Resolve, resolving
+from llmmon.model import LOGGED, Provenance, Scorable, Window
+from llmmon.pipeline.judging import Judge, judges_of, scores_of
 from llmmon.registry import parameters_of
-from llmmon.scorers.base import Scorer, scorers
 from llmmon.store import audit
 from llmmon.store.coverage import TEXTS_GONE, StageCount, close_stage
 from llmmon.store.database import Database
+from llmmon.store.judge_usage import keep_usage
 from llmmon.store.provenance import remember
 from llmmon.store.score import Judgement, Page, keep_scores, logged_responses, replayed_responses
 
 log = logging.getLogger(__name__)
 
 _PAGE: Final = 1000
-DATA_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
-"""What a scorer may raise over one strange response; anything else is a bug and ends the stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +55,6 @@ class ScoreResult:
     n_changed: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Judge:
-    name: str
-    scorer: Scorer
-    settings: ScorerConfig
-    provenance_id: int
-
-
 class _Tally:
     """Counts of one run, and the state of every request."""
 
@@ -71,7 +63,7 @@ class _Tally:
         self.states: dict[int, str] = {}
         self.failures: dict[int, str] = {}
 
-    def account(self, judges: list[_Judge]) -> list[StageCount]:
+    def account(self, judges: Sequence[Judge]) -> list[StageCount]:
         """Return the closed account: a failure counts once, with the first reason."""
         failed = Counter(self.failures.values())
         states = Counter(state for key, state in self.states.items() if key not in self.failures)
@@ -88,7 +80,9 @@ class _Tally:
         return counts
 
 
-def score_responses(database: Database, config: Config, deployment: str, window: Window) -> ScoreResult:
+def score_responses(
+    database: Database, config: Config, deployment: str, window: Window, *, resolve: Resolve | None = None
+) -> ScoreResult:
     """Judge every response of `window` that the deployment's scorers are meant for, and close the account.
 
     A scorer with ``scope = "sample"`` judges the logged responses of sampled requests only. A scorer that raises over
@@ -103,30 +97,34 @@ def score_responses(database: Database, config: Config, deployment: str, window:
     deployment : str
         Name of a deployment in `config`.
     window : Window
-        What to judge; judged again, nothing changes.
+        What to judge; judged again, nothing changes, but a scorer that asks an endpoint asks and pays again.
+    resolve : callable or None
+        Gives the key of a scorer's connection by its name; None reads ``AIRFLOW_CONN_<NAME>``.
 
     Raises
     ------
     ConfigError
-        When a scorer refuses its parameters.
+        When a scorer refuses its parameters, or the facts that it judges against are not indexed.
     AccountingError
         When requests were loaded while the window was judged; run the stage again.
     """
     settings = config.deployments[deployment]
     started = time.monotonic()
     with database.transaction() as connection:
-        judges = [
-            _Judge(name, scorer, item, remember(connection, provenance_of(scorer, config)))
-            for name, item, scorer in _plugins(settings, deployment)
-        ]
+        judges = {
+            judge: remember(connection, provenance_of(judge, config))
+            for judge in judges_of(config, deployment, database.transaction)
+        }
     tally = _Tally()
-    for page in _pages(database, settings, deployment, window, judges, tally):
-        with database.transaction() as connection:
-            tally.n_changed += keep_scores(connection, deployment, window, page)
-        rate = tally.n_responses / max(time.monotonic() - started, 1e-9)
-        log.info("%s %s: judged %d responses, %.0f/s", deployment, window.key, tally.n_responses, rate)
+    with resolving(resolve):
+        for page in _pages(database, settings, deployment, window, judges, tally):
+            with database.transaction() as connection:
+                tally.n_changed += keep_scores(connection, deployment, window, page)
+                keep_usage(connection, deployment, window, page)
+            rate = tally.n_responses / max(time.monotonic() - started, 1e-9)
+            log.info("%s %s: judged %d responses, %.0f/s", deployment, window.key, tally.n_responses, rate)
     with database.transaction() as connection:
-        account = tally.account(judges)
+        account = tally.account(list(judges))
         n_requests = close_stage(connection, deployment, window, "score", account)
         states = Counter[str]()
         for count in account:
@@ -146,20 +144,15 @@ def score_responses(database: Database, config: Config, deployment: str, window:
     return result
 
 
-def provenance_of(scorer: Scorer, config: Config) -> Provenance:
-    """Return how the judgements of `scorer` are made; its version is one of the parameters."""
+def provenance_of(judge: Judge, config: Config) -> Provenance:
+    """Return how the judgements of `judge` are made; version and facts are among the parameters."""
     return Provenance(
         kind="scorers",
-        plugin=scorer.plugin_name,
-        parameters={**parameters_of(scorer), "version": scorer.version},
+        plugin=judge.scorer.plugin_name,
+        parameters={**parameters_of(judge.scorer), "version": judge.scorer.version, **judge.facts},
         code_version=llmmon.__version__,
         config_digest=config.digest,
     )
-
-
-def _plugins(settings: DeploymentConfig, deployment: str) -> Iterator[tuple[str, ScorerConfig, Scorer]]:
-    for name, item in settings.scorers.items():
-        yield name, item, item.judge.create(scorers, where=f"deployments.{deployment}.scorers.{name}.judge")
 
 
 def _pages(
@@ -167,7 +160,7 @@ def _pages(
     settings: DeploymentConfig,
     deployment: str,
     window: Window,
-    judges: list[_Judge],
+    judges: Mapping[Judge, int],
     tally: _Tally,
 ) -> Iterator[list[Judgement]]:
     after: Page | None = None
@@ -178,7 +171,7 @@ def _pages(
             )
         if not page:
             break
-        judgements: list[Judgement] = []
+        todo: list[tuple[Scorable, list[Judge]]] = []
         for response, is_sampled, is_gone in page:
             if is_gone:
                 tally.states[response.request_key] = "expired"
@@ -187,30 +180,30 @@ def _pages(
             # where no scorer is meant for logged responses, no draw has left one out
             left_out = not on_it and any(LOGGED in judge.settings.lanes for judge in judges)
             tally.states[response.request_key] = "sampled_out" if left_out else "done"
-            judgements += _judge(response, on_it, tally)
-        yield judgements
+            todo.append((response, on_it))
+        yield _judgements(todo, judges, tally)
     lanes = sorted({lane for judge in judges for lane in judge.settings.lanes} - {LOGGED})
     if lanes:
         with database.transaction() as connection:
             replays = list(replayed_responses(connection, deployment, window, lanes=lanes))
         for first in range(0, len(replays), _PAGE):
             part = replays[first : first + _PAGE]
-            yield [
-                judgement
-                for response in part
-                for judgement in _judge(response, [j for j in judges if response.lane in j.settings.lanes], tally)
-            ]
+            todo = [(response, [j for j in judges if response.lane in j.settings.lanes]) for response in part]
+            yield _judgements(todo, judges, tally)
 
 
-def _judge(response: Scorable, judges: Iterable[_Judge], tally: _Tally) -> Iterator[Judgement]:
-    tally.n_responses += 1
-    for judge in judges:
-        try:
-            score = judge.scorer.score(response)
-        except DATA_ERRORS as error:
-            reason = f"{judge.name}: {type(error).__name__}"
-            log.warning("request %d, lane %s: %s", response.request_key, response.lane, reason)
-            tally.failures.setdefault(response.request_key, reason)
-            score = Score(reason=f"the scorer failed: {type(error).__name__}")
-        tally.n_scores += 1
-        yield Judgement(response=response, scorer=judge.name, score=score, provenance_id=judge.provenance_id)
+def _judgements(
+    todo: Sequence[tuple[Scorable, Sequence[Judge]]], judges: Mapping[Judge, int], tally: _Tally
+) -> list[Judgement]:
+    """Return every judge's scores of the responses that it is meant for."""
+    tally.n_responses += len(todo)
+    found = []
+    for judge, provenance_id in judges.items():
+        responses = [response for response, on_it in todo if judge in on_it]
+        for response, score in zip(responses, scores_of(judge, responses), strict=True):
+            if score.is_failed:
+                reason = f"{judge.name}: {(score.reason or '').removeprefix('the scorer failed: ')}"
+                tally.failures.setdefault(response.request_key, reason)
+            found.append(Judgement(response=response, scorer=judge.name, score=score, provenance_id=provenance_id))
+    tally.n_scores += len(found)
+    return found

@@ -38,6 +38,10 @@ def select(frames: Frames, windows: Sequence[Window], segment: Segment) -> Windo
     keys = rows["request_key"]
     probes = frames.probes
     sent = probes["window_start"].isin([window.start for window in windows]) & (segment.dimension is None)
+    reviews = frames.reviews
+    if segment.dimension is not None:
+        column = reviews.get(segment.dimension)
+        reviews = reviews.iloc[:0] if column is None else reviews[column == segment.value]
     return WindowData(
         windows=tuple(windows),
         segment=segment,
@@ -45,6 +49,8 @@ def select(frames: Frames, windows: Sequence[Window], segment: Segment) -> Windo
         scores=frames.scores[frames.scores["request_key"].isin(keys)],
         responses=frames.responses[frames.responses["request_key"].isin(keys)],
         probes=probes[sent],
+        reviews=reviews,
+        anchors=frames.anchors if segment.dimension is None else frames.anchors.iloc[:0],
     )
 
 

@@ -11,6 +11,16 @@ from llmmon.registry import Registry
 class Scorer(Protocol):
     """Judges ONE response; absent is a reason, never a zero.
 
+    A scorer may also have what is not asked of every one:
+
+    - ``score_many(responses: Sequence[Scorable]) -> list[Score]``, for a model that works in batches: one score for
+      each response, in their order, each what ``score`` gives for it alone.
+    - ``risk_threshold: float``, for `llmmon evaluate`: from which risk (the value, or its largest possible value minus
+      the value where higher is better) a response counts as found. Fixed on training data.
+    - ``size_bytes: int``, of its model.
+    - ``costs: ClassVar[bool]``, true when every judgement is paid: nothing is then judged again but the score stage.
+      What was paid stands under ``usage`` in the evidence, see `llmmon.store.judge_usage`.
+
     Attributes
     ----------
     unit : str
@@ -21,6 +31,9 @@ class Scorer(Protocol):
         Least and largest value there can be; an interval of a mean is cut off there.
     version : int
         Raised when the same parameters would judge differently; stored with every score.
+    is_judge : bool
+        Whether its value is an opinion that people can find wrong: rates of it are then marked ``uncalibrated``. True
+        unless a scorer says otherwise, as those do that count, time or compare.
     """
 
     plugin_name: ClassVar[str]
@@ -32,6 +45,11 @@ class Scorer(Protocol):
     def score(self, response: Scorable) -> Score:
         """Judge `response`."""
         ...
+
+
+def is_judge(scorer: type[Scorer]) -> bool:
+    """Return whether rates of this scorer's values need human labels before they are rates of what it looks for."""
+    return bool(getattr(scorer, "is_judge", True))
 
 
 scorers: Registry[Scorer] = Registry("scorers")

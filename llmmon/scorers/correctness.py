@@ -3,65 +3,29 @@
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, get_args
 
 from llmmon.model import Direction, Scorable, Score
 from llmmon.scorers.base import scorers
+from llmmon.scorers.final_answer import boxed, bracketed, normalise, yes_no
 from llmmon.scorers.text import NO_TEXT, find_option
 
 How = Literal["auto", "exact", "normalised", "contains", "yes_no", "boxed", "option"]
 
-_BRACKETED: Final = re.compile(r"\[\s*(yes|no)\s*\]", re.IGNORECASE)
-_BARE: Final = re.compile(r"^\W*(yes|no)\b|\b(yes|no)\W*$", re.IGNORECASE)
-_BOXED: Final = re.compile(r"boxed\{\s*([^{}]*?)\s*\}")
-_DROPPED: Final = str.maketrans("", "", string.punctuation + "\u2018\u2019\u201c\u201d")
-_ARTICLE: Final = re.compile(r"\b(?:a|an|the)\b")
-
-
-def normalise(text: str) -> str:
-    """Lower-case `text`, drop punctuation and articles, and single its spaces, as SQuAD's evaluation does.
-
-    Examples
-    --------
-    >>> normalise("The  Grandfather.")
-    'grandfather'
-    """
-    return " ".join(_ARTICLE.sub(" ", text.lower().translate(_DROPPED)).split())
-
-
-def _bracketed(text: str) -> str | None:
-    found = _BRACKETED.findall(text)
-    return str(found[-1]).lower() if found else None
-
-
-def _yes_no(text: str) -> str | None:
-    found = _bracketed(text)
-    if found:
-        return found
-    bare = _BARE.search(text)
-    return (bare.group(1) or bare.group(2)).lower() if bare else None
-
-
-def _boxed(text: str) -> str | None:
-    found = _BOXED.findall(text)
-    return found[-1] if found else None
-
-
 _EXTRACT: Final[dict[str, Callable[[str], str | None]]] = {
     "exact": str.strip,
     "normalised": normalise,
-    "yes_no": _yes_no,
-    "bracketed": _bracketed,
-    "boxed": _boxed,
+    "yes_no": yes_no,
+    "bracketed": bracketed,
+    "boxed": boxed,
     "option": find_option,
 }
 
 
 def _bare_reference(how: str, reference: str) -> str:
-    return _yes_no(reference) or normalise(reference) if how in {"bracketed", "yes_no"} else reference.strip()
+    return yes_no(reference) or normalise(reference) if how in {"bracketed", "yes_no"} else reference.strip()
 
 
 @scorers.register("correctness")
@@ -91,6 +55,7 @@ class Correctness:
     direction: ClassVar[Direction] = "higher_is_better"
     value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     version: ClassVar[int] = 1
+    is_judge: ClassVar[bool] = False
 
     how: How = "auto"
 
@@ -105,7 +70,7 @@ class Correctness:
         if response.text is None:
             return Score(reason=NO_TEXT)
         how = self._fitting(response.reference_answer) if self.how == "auto" else self.how
-        if how == "yes_no" and _bracketed(response.prompt):
+        if how == "yes_no" and bracketed(response.prompt):
             how = "bracketed"
         if how == "contains":
             expected: str | None = normalise(response.reference_answer)
@@ -125,7 +90,7 @@ class Correctness:
 
     @staticmethod
     def _fitting(reference: str) -> str:
-        if _boxed(reference) is not None:
+        if boxed(reference) is not None:
             return "boxed"
         plain = normalise(reference)
         if plain in {"yes", "no"}:

@@ -1,191 +1,194 @@
-"""Support of an answer by the context that the model was given."""
+"""Whether an answer is grounded in the context that the model was given, by a small trained model."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from pathlib import Path
+from typing import Any, ClassVar
 
-from llmmon.model import Direction, Document, Scorable, Score, Span
+import numpy as np
+from numpy.typing import NDArray
+
+from llmmon.errors import ModelNotFoundError
+from llmmon.model import Direction, Scorable, Score
 from llmmon.scorers.base import scorers
-from llmmon.scorers.text import NO_TEXT, sentences, words
+from llmmon.scorers.grounding.context import Context, gather
+from llmmon.scorers.grounding.shipped import SHIPPED, GroundednessModel, load, settings_of
+from llmmon.scorers.grounding.spans import unsupported_spans
+from llmmon.scorers.grounding.support import Room, measure
+from llmmon.scorers.grounding.words import Words, read
+from llmmon.scorers.text import NO_TEXT
 
-_ABSTAINS: Final = re.compile(
-    r"""^\W*(?:(?:the\ )?(?:answer|question)\ (?:is\ |can\ ?not\ be\ )?)?
-    (?:unknown|undetermined|not\ (?:known|answerable|sure|determined|stated|enough\ info(?:rmation)?)
-      |unable\ to\ answer
-      |can(?:no|'|\u2019)?t\ (?:be\ (?:determined|answered|known)|answer|tell|say)
-      |can\ not\ be\ determined|no\ answer)\b""",
-    re.VERBOSE | re.IGNORECASE,
-)
-_ABOUT_CONTEXT: Final = re.compile(
-    r"""\b(?:passages?|context|documents?|text|information|sources?|article)\b[^.]{0,60}
-    \b(?:not|no|none|never|doesn['\u2019]t|don['\u2019]t|insufficient|lacks?|unclear)\b
-    | \b(?:no|not\ enough|insufficient|without|none\ of)\b[^.]{0,60}
-      \b(?:passages?|context|documents?|information|mentions?|sources?|details?)\b
-    | \bunable\ to\ (?:answer|determine|provide)|\bcan(?:no|'|\u2019)t\ (?:be\ determined|answer|determine|provide)""",
-    re.VERBOSE | re.IGNORECASE,
-)
-_EMPTY_WORDS: Final = frozenset(
-    """a about above after again against all also although am an and any are as at be because been before being below
-    between both but by can could did do does doing down during each few for from further had has have having he her
-    here hers herself him himself his how however i if in into is it its itself just may me might more most must my
-    myself no nor not now of off on once only or other our ours ourselves out over own same she should so some such
-    than that the their theirs them themselves then there therefore these they this those through thus to too under
-    until up upon very was we were what when where whether which while who whom why will with within without would yes
-    you your yours yourself yourselves answer based context document documents following given information mentioned
-    passage passages provided question text according states stated""".split()  # noqa: SIM905  as prose it can be read
-)
-_SUFFIXES: Final = ("ings", "ing", "edly", "ies", "ied", "ed", "es", "ly", "s")
-
-
-@dataclass(frozen=True, slots=True)
-class _Passage:
-    document: int
-    start: int
-    end: int
-    stems: frozenset[str]
+LONGEST_ANSWER = 1_500
+"""Words of an answer that are judged together; a longer one is judged in parts."""
 
 
 @scorers.register("groundedness")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Groundedness:
-    """Measure lexical support of each sentence of a response in its context: the share of sentences that have it.
+    """Estimate the probability that nothing in an answer is unsupported by its context.
 
-    The support of a sentence is the share of its content words, weighted by how rare they are in the context, that the
-    best stretch of at most `stretch` consecutive context sentences contains. Words are compared by stem. It is a
-    cheap signal: it does not read negation, and a faithful paraphrase can score low. Its evidence says ``uncalibrated``
-    because no human labels have been used to turn it into a probability.
+    A small network reads, for each word of the answer, how well the context has it and what stands around it, and says
+    how likely people would mark it as made up or contradicted. The value is 1 minus the probability that they would
+    mark anything. Spans name what is unsupported, the evidence gives each sentence's support and the place in the
+    documents that supports it best. CPU only, no download. `lexical_support` is the sibling without training.
 
     Parameters
     ----------
-    threshold : float
-        A sentence with at least this support counts as supported.
-    stretch : int
-        Context sentences that one sentence may draw on together.
+    threshold : float or None
+        Probability of an unsupported answer from which it is labelled ``unsupported``; None takes the one that was
+        fixed on the model's training data.
+    model : str
+        Folder that ``llmmon train groundedness`` wrote; empty for the model that comes with llmmon.
 
     Notes
     -----
-    support(s) = sum of idf(w) over the words of s found in the stretch / sum of idf(w) over the words of s, with
-    idf(w) = ln(1 + N / (1 + df(w))), N context sentences and df(w) of them containing w. A sentence of one
-    content word beside longer ones, one that says that the context does not say, and an answer that abstains ("can't
-    be determined") claim nothing and are left out.
+    Calibrated on the question-answering part of RAGTruth, in English; for other traffic, labels from ``llmmon review``
+    correct the rate. An answer that abstains makes no claim and gets a high value. Of more than 16,000 characters of
+    context, the passages most like the answer's sentences are compared. An answer of more than 1,500 words is judged
+    in parts; its value is that of the worst.
 
     References
     ----------
     C. Niu et al., "RAGTruth: A Hallucination Corpus for Developing Trustworthy Retrieval-Augmented Language Models",
-    ACL 2024. On its question-answering part 1 - value tells hallucinated answers from others with an AUROC of 0.79 on
-    435 test answers and 0.72 on the 3,356 training answers, where `threshold` was chosen.
+    ACL 2024 (task and labels). A. Kovács, G. Recski, "LettuceDetect", 2025 (token classification).
     """
 
     plugin_name: ClassVar[str]
-    unit: ClassVar[str] = "share of sentences"
+    unit: ClassVar[str] = "probability"
     direction: ClassVar[Direction] = "higher_is_better"
     value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
-    threshold: float = 0.4
-    stretch: int = 3
+    threshold: float | None = None
+    model: str = ""
 
     def __post_init__(self) -> None:
-        if not 0 < self.threshold <= 1:
-            raise ValueError(f"threshold: expected a number in (0, 1], got {self.threshold}")
-        if self.stretch < 1:
-            raise ValueError(f"stretch: expected at least 1 sentence, got {self.stretch}")
+        if self.threshold is None:
+            try:
+                object.__setattr__(self, "threshold", settings_of(self._folder).threshold)
+            except ModelNotFoundError as error:
+                raise ValueError(f"model: {error}") from error
+        if not 0 < self.risk_threshold < 1:
+            raise ValueError(f"threshold: expected a number between 0 and 1, got {self.threshold}")
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.model) if self.model else SHIPPED
+
+    @property
+    def risk_threshold(self) -> float:
+        """Probability of an unsupported answer from which it counts as found."""
+        assert self.threshold is not None  # set in __post_init__
+        return self.threshold
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the weights on disk; the static encoder's are not counted."""
+        return load(self._folder).size_bytes
 
     def score(self, response: Scorable) -> Score:
-        """Return the share of supported sentences, the spans of the others, and each one's best evidence."""
-        if response.text is None or not response.text.strip():
-            return Score(reason=NO_TEXT)
-        if not any(document.content.strip() for document in response.documents):
-            return Score(reason="no documents")
-        if _ABSTAINS.match(response.text):
-            return Score(reason="the answer abstains: it claims nothing that a document could support")
-        passages, rarity, unseen = _index(response.documents, self.stretch)
-        claims = list(_claims(response.text))
-        if not claims:
-            return Score(reason="no sentence that claims something")
-        checked = [
-            _support(sentence, stems, passages, rarity, unseen, response.documents) for sentence, stems in claims
-        ]
-        unsupported = [item for item in checked if item["support"] < self.threshold]
+        """Return the probability that the answer is supported, or the reason why there is none."""
+        return self.score_many((response,))[0]
+
+    def score_many(self, responses: Sequence[Scorable]) -> list[Score]:
+        """Return a score for each response; a context or question that several share is read once."""
+        model = load(self._folder)
+        contexts: dict[Any, Context] = {}
+        questions: dict[str, Words] = {}
+        room = Room()
+        scores = []
+        for response in responses:
+            if response.text is None or not response.text.strip():
+                scores.append(Score(reason=NO_TEXT))
+                continue
+            if not any(document.content.strip() for document in response.documents):
+                scores.append(Score(reason="no documents"))
+                continue
+            key = tuple(document.content for document in response.documents)
+            context = contexts.get(key)
+            if context is None:
+                context = gather(response.documents, response.text)
+                if not context.n_left_out:  # what was chosen from a long one depends on the answer
+                    contexts[key] = context
+            if response.prompt not in questions:
+                questions[response.prompt] = read(response.prompt[-2_000:])
+            scores.append(self._judge(response, context, questions[response.prompt], model, room))
+        return scores
+
+    def _judge(
+        self, response: Scorable, context: Context, question: Words, model: GroundednessModel, room: Room
+    ) -> Score:
+        assert response.text is not None
+        answer = read(response.text)
+        if not len(answer):
+            return Score(reason="no word in the answer")
+        if not len(context.words):
+            return Score(reason="no word in the documents")
+        log_odds = np.zeros(len(answer))
+        evidence = np.zeros(len(answer), dtype=np.intp)
+        whole = -np.inf
+        for part in _parts(answer):
+            piece = answer.between(part.start, part.stop)
+            support = measure(piece, context.words, question, room)
+            log_odds[part], odds = model.log_odds(piece, context.words, support)
+            evidence[part] = support.evidence
+            whole = max(whole, odds)
+        risk = float(model.settings.answer(whole))
+        sentences = _sentences(answer, log_odds, evidence, context, response, model)
+        unsupported = risk >= self.risk_threshold
+        spans = (
+            unsupported_spans(answer, model.settings.word(log_odds), model.settings.word_threshold)
+            if unsupported
+            else ()
+        )
         return Score(
-            value=1 - len(unsupported) / len(checked),
-            label="supported" if not unsupported else "unsupported",
-            spans=tuple(Span(start=item["start"], end=item["end"], label="unsupported") for item in unsupported),
+            value=1 - risk,
+            label="unsupported" if unsupported else "supported",
+            spans=spans,
             evidence={
-                "uncalibrated": True,
-                "n_sentences": len(checked),
-                "min_support": min(item["support"] for item in checked),
-                "mean_support": round(sum(item["support"] for item in checked) / len(checked), 4),
-                "sentences": checked,
+                "calibrated_on": "RAGTruth QA; labels of your own traffic: llmmon review",
+                "n_sentences": len(sentences),
+                "min_support": min(sentence["support"] for sentence in sentences),
+                "sentences": sentences,
+                **({"context_left_out_characters": context.n_left_out} if context.n_left_out else {}),
             },
         )
 
 
-def _claims(text: str) -> list[tuple[re.Match[str], frozenset[str]]]:
-    """Return the sentences that claim something, with their stems; one-word ones only where there is nothing longer."""
-    found = [(item, _stems(item.group())) for item in sentences(text) if not _ABOUT_CONTEXT.search(item.group())]
-    longer = [(item, stems) for item, stems in found if len(stems) > 1]
-    return longer or [(item, stems) for item, stems in found if stems]
+def _parts(answer: Words) -> list[slice]:
+    """Return the answer cut between sentences, where it can be, into parts of at most `LONGEST_ANSWER` words."""
+    parts, first = [], 0
+    while len(answer) - first > LONGEST_ANSWER:
+        last = first + LONGEST_ANSWER
+        begins = int(np.searchsorted(answer.sentence, answer.sentence[last]))
+        last = begins if begins > first else last
+        parts.append(slice(first, last))
+        first = last
+    return [*parts, slice(first, len(answer))]
 
 
-def _stems(text: str) -> frozenset[str]:
-    return frozenset(
-        _stem(word) for word in (match.group().lower() for match in words(text)) if word not in _EMPTY_WORDS
-    )
-
-
-def _stem(word: str) -> str:
-    word = word.removesuffix("'s").removesuffix("\u2019s")
-    for suffix in _SUFFIXES:
-        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
-            return word[: -len(suffix)] + ("y" if suffix in {"ies", "ied"} else "")
-    return word
-
-
-def _index(documents: Sequence[Document], stretch: int) -> tuple[list[_Passage], dict[str, float], float]:
-    """Return the stretches of the documents, the idf of every stem in them, and that of a stem not in them."""
-    passages: list[_Passage] = []
-    counts: Counter[str] = Counter()
-    n_sentences = 0
-    for number, document in enumerate(documents):
-        found = [(match.start(), match.end(), _stems(match.group())) for match in sentences(document.content)]
-        n_sentences += len(found)
-        for _, _, stems in found:
-            counts.update(stems)
-        for first in range(max(1, len(found) - stretch + 1)):
-            part = found[first : first + stretch]
-            if part:
-                together = frozenset().union(*(stems for _, _, stems in part))
-                passages.append(_Passage(number, part[0][0], part[-1][1], together))
-    rarity = {stem: math.log(1 + n_sentences / (1 + count)) for stem, count in counts.items()}
-    return passages, rarity, math.log(1 + n_sentences)
-
-
-def _support(
-    sentence: re.Match[str],
-    stems: frozenset[str],
-    passages: Sequence[_Passage],
-    rarity: dict[str, float],
-    unseen: float,
-    documents: Sequence[Document],
-) -> dict[str, Any]:
-    total = sum(rarity.get(stem, unseen) for stem in stems)
-    known = stems & rarity.keys()
-    best, weight = passages[0], 0.0
-    for passage in passages:
-        found = sum(rarity[stem] for stem in known & passage.stems)
-        if found > weight:
-            best, weight = passage, found
-    return {
-        "start": sentence.start(),
-        "end": sentence.end(),
-        "support": round(weight / total, 4),
-        "document": documents[best.document].document_id or best.document,
-        "evidence_start": best.start,
-        "evidence_end": best.end,
-    }
+def _sentences(
+    answer: Words,
+    log_odds: NDArray[np.float64],
+    evidence: NDArray[np.intp],
+    context: Context,
+    response: Scorable,
+    model: GroundednessModel,
+) -> list[dict[str, Any]]:
+    found = []
+    for sentence in np.unique(answer.sentence):
+        mine = np.flatnonzero(answer.sentence == sentence)
+        number, start, end = context.find(int(evidence[mine[0]]))
+        found.append(
+            {
+                "start": int(answer.sentences[sentence, 0]),
+                "end": int(answer.sentences[sentence, 1]),
+                "support": round(1 - float(model.settings.sentence(log_odds[mine].max())), 4),
+                "document": response.documents[number].document_id or number,
+                "evidence_start": start,
+                "evidence_end": end,
+            }
+        )
+    return found

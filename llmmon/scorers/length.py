@@ -25,6 +25,7 @@ class Length:
     direction: ClassVar[Direction] = "neither"
     value_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
     version: ClassVar[int] = 1
+    is_judge: ClassVar[bool] = False
 
     def score(self, response: Scorable) -> Score:
         """Return the number of words; an empty answer has none, an absent one gives a reason."""

@@ -37,6 +37,7 @@ class Pii:
     direction: ClassVar[Direction] = "lower_is_better"
     value_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
     version: ClassVar[int] = 2
+    is_judge: ClassVar[bool] = False
 
     types: tuple[str, ...] = TYPES
     min_confidence: float = 0.4

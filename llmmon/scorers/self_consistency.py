@@ -38,6 +38,7 @@ class SelfConsistency:
     direction: ClassVar[Direction] = "higher_is_better"
     value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     version: ClassVar[int] = 1
+    is_judge: ClassVar[bool] = False
 
     min_siblings: int = 2
 

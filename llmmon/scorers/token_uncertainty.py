@@ -29,6 +29,7 @@ class TokenUncertainty:
     direction: ClassVar[Direction] = "lower_is_better"
     value_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
     version: ClassVar[int] = 1
+    is_judge: ClassVar[bool] = False
 
     def score(self, response: Scorable) -> Score:
         """Return the mean surprise, or the reason why the log-probability is missing."""

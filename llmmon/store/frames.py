@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection
@@ -28,6 +29,7 @@ _NUMBERS: Final = (
     "mean_logprob",
     "logged_mean_logprob",
     "weight",
+    "fixed",
 )
 
 
@@ -39,27 +41,35 @@ class Frames:
     scores: pandas.DataFrame
     responses: pandas.DataFrame
     probes: pandas.DataFrame
+    reviews: pandas.DataFrame
+    anchors: pandas.DataFrame
 
 
-def load_frames(connection: Connection, deployment: str, span: Window, *, sampled_scorers: Collection[str]) -> Frames:
-    """Read the requests, scores and replays of `deployment` in `span`.
+def load_frames(
+    connection: Connection,
+    deployment: str,
+    span: Window,
+    *,
+    sampled_scorers: Collection[str],
+    reviewed_until: datetime | None = None,
+) -> Frames:
+    """Read the requests, scores and replays of `deployment` in `span`, and what is known of its judges.
 
     Parameters
     ----------
     sampled_scorers : collection of str
         Scorers that judge logged responses of sampled requests only: their scores are weighted by the inverse of the
         inclusion probability, and a score from an earlier configuration that judged more is left out.
+    reviewed_until : datetime or None
+        What people said later is left out; None for all.
     """
     place = {"deployment": deployment, "start": span.start, "end": span.end}
     requests = _frame(connection, "frames/requests", place)
-    groups = requests.pop("groups")
     for name, column in _texts(requests).items():
         requests[name] = column
     # rows of one user resemble each other; the reference is a pseudonym
     requests["cluster"] = requests.pop("user_ref").where(lambda user: user.notna(), requests.pop("conversation_id"))
-    requests = requests.drop(columns=["content", "key_id", "wrapped_key"])
-    for name in sorted({name for row in groups for name in row}):
-        requests[f"group.{name}"] = _objects([row.get(name) for row in groups], requests.index)
+    requests = _with_groups(requests.drop(columns=["content", "key_id", "wrapped_key"]))
     context = requests[
         ["request_key", "occurred_at", "cluster", *(c for c in requests.columns if c.startswith("group."))]
     ]
@@ -75,12 +85,25 @@ def load_frames(connection: Connection, deployment: str, span: Window, *, sample
     responses = responses.assign(weight=1 / responses.pop("probability").astype(float))
     probes = _frame(connection, "frames/probes", place)
     probes["text"] = probes.pop("answer")
+    reviews = _with_groups(_frame(connection, "frames/reviews", {**place, "as_of": reviewed_until}))
+    reviews = reviews.assign(weight=1 / reviews.pop("probability").astype(float), label=reviews["label"].astype(float))
+    anchors = _frame(connection, "frames/anchors", place)
     return Frames(
         requests=requests,
         scores=scores.merge(context, on="request_key", how="inner"),
         responses=responses,
         probes=probes,
+        reviews=reviews,
+        anchors=anchors,
     )
+
+
+def _with_groups(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """Return `frame` with a column for each group attribute in place of the one that holds them all."""
+    groups = [row or {} for row in frame.pop("groups")]
+    for name in sorted({name for row in groups for name in row}):
+        frame[f"group.{name}"] = _objects([row.get(name) for row in groups], frame.index)
+    return frame
 
 
 def _texts(requests: pandas.DataFrame) -> dict[str, pandas.Series[Any]]:
@@ -131,5 +154,11 @@ _COLUMNS: Final = {
     "frames/probes": re.findall(
         r"\w+", "window_start lane prompt repeat reason answer ttft_ms latency_ms n_output_tokens first_logprobs"
     ),
+    "frames/reviews": re.findall(
+        r"\w+",
+        "request_key occurred_at scorer lane score probability label n_reviewers decided_at same_judge route tenant "
+        "language model model_version status error_type finish_reason groups",
+    ),
+    "frames/anchors": re.findall(r"\w+", "review_item_id scorer fixed window_start value reason"),
 }
 """Columns of an empty result, which has no row to name them."""

@@ -102,11 +102,12 @@ def replayed_responses(
     opened = ((row, replay_texts_of(row.replay, row)) for row in rows)
     readable = [(row, texts) for row, texts in opened if not texts.is_gone]
     inputs = [(row.sample_id, row.lane, texts.messages, texts.documents) for row, texts in readable]
-    answers: dict[tuple[object, ...], list[tuple[int, str]]] = defaultdict(list)
-    for index, ((_, texts), key) in enumerate(zip(readable, inputs, strict=True)):
-        if texts.response_text is not None:
-            answers[key].append((index, texts.response_text))
+    answers: dict[tuple[object, ...], list[tuple[int, str, float | None]]] = defaultdict(list)
     for index, ((row, texts), key) in enumerate(zip(readable, inputs, strict=True)):
+        if texts.response_text is not None:
+            answers[key].append((index, texts.response_text, row.mean_logprob))
+    for index, ((row, texts), key) in enumerate(zip(readable, inputs, strict=True)):
+        others = [(text, logprob) for other, text, logprob in answers[key] if other != index]
         yield Scorable(
             request_key=row.request_key,
             lane=row.lane,
@@ -116,7 +117,8 @@ def replayed_responses(
             documents=texts.documents,
             text=texts.response_text,
             reference_answer=payload_of(row).reference_answer,
-            siblings=tuple(text for other, text in answers[key] if other != index),
+            siblings=tuple(text for text, _ in others),
+            sibling_logprobs=tuple(logprob for _, logprob in others),
             mean_logprob=row.mean_logprob,
         )
 

@@ -93,7 +93,7 @@ def sealing_keys(connection: Connection, requests: Sequence[RequestLog]) -> list
 
 
 def subject_requests(connection: Connection, user_ref: str) -> Iterator[Json]:
-    """Yield the requests of a subject, oldest first, each with its texts, its replays, its scores and its alerts.
+    """Yield the requests of a subject, oldest first, each with its texts, replays, scores, reviews and alerts.
 
     Raises
     ------
@@ -109,6 +109,7 @@ def subject_requests(connection: Connection, user_ref: str) -> Iterator[Json]:
         keys = {"request_keys": [row.request_key for row in rows]}
         replays = _by_request(fetch(connection, "subject/responses", keys))
         scores = _by_request(fetch(connection, "subject/scores", keys))
+        reviews = _by_request(fetch(connection, "subject/reviews", keys))
         alerts: dict[int, list[int]] = defaultdict(list)
         for alert in fetch(connection, "subject/alerts", keys):
             for key in alert.request_keys:
@@ -121,6 +122,7 @@ def subject_requests(connection: Connection, user_ref: str) -> Iterator[Json]:
                 "scores": [
                     {**_facts(item), "evidence": _texts(item.evidence, item)} for item in scores[row.request_key]
                 ],
+                "reviews": [_facts(item) for item in reviews[row.request_key]],
                 "alerts": alerts[row.request_key],
             }
         after = (rows[-1].occurred_at, rows[-1].request_key)

@@ -28,6 +28,8 @@ Counts = dict[str, Any]
 _WINDOW_STAGES: Final[tuple[Stage, ...]] = ("ingest", "sample", "replay", "score", "measure")
 
 
+_ASK_AT_ONCE: Final = 50
+"""Questions that people are asked in one run; the newest first, the others wait on the page."""
 _AT_WORK: Final = timedelta(minutes=15)
 """A window that a stage finished this recently is taken to be on its way through the others."""
 
@@ -114,7 +116,14 @@ def score() -> Counts:
     """Judge the responses of the window."""
     from llmmon.pipeline.score_responses import score_responses
 
-    return _each(score_responses)
+    def step(database: Database, config: Config, deployment: str, window: Window) -> Any:
+        return score_responses(database, config, deployment, window, resolve=_key_of)
+
+    return _each(step)
+
+
+def _key_of(connection: str) -> str | None:
+    return resolve_connection(connection).password
 
 
 def measure() -> Counts:
@@ -174,6 +183,63 @@ def certify(deployment: str) -> Counts:
         "n_missing_windows": found.n_missing_windows,
         "n_results": len(found.results),
     }
+
+
+def probe_stereotypes(deployment: str) -> Counts:
+    """Probe the replay model of one deployment for stereotypes."""
+    from llmmon.pipeline.probe_stereotypes import probe_deployment
+
+    found = probe_deployment(_store(), configuration(), deployment)
+    return {"n_probes": len(found), "n_figures": sum(len(probed.figures) for probed in found)}
+
+
+def rescore_anchors() -> Counts:
+    """Let each scorer judge its anchors again, for the day that is over."""
+    from llmmon.pipeline.rescore_anchors import rescore_anchors as judge_again
+
+    config = configuration()
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = Window(start=today - timedelta(days=1), end=today)
+    return {name: judge_again(_store(), config, name, day, resolve=_key_of) for name in config.deployments}
+
+
+def draw_review() -> list[Counts]:
+    """Draw from days that are over, and return the question of each open item, newest first; no text is in it."""
+    from llmmon.pipeline.draw_review import draw_days
+    from llmmon.store.review import list_items
+
+    config, store = configuration(), _store()
+    log.info("drawn: %s", draw_days(store, config))
+    with store.transaction() as connection:
+        rows = [
+            (row, config.deployments[name].review[row.scorer])
+            for name, deployment in config.deployments.items()
+            for row in list_items(connection, deployment=name, n_rows=_ASK_AT_ONCE)
+            if row.scorer in deployment.review
+        ]
+    return [
+        {
+            "item": row.review_item_id,
+            "subject": f"Item {row.review_item_id}, {row.scorer} of {row.deployment}: {asked.question}",
+            "body": f"Yes: {asked.yes}. No: {asked.no}. Read it on the llmmon page under Review"
+            + (f": {config.ui_url}/review/{row.review_item_id}" if config.ui_url else f", item {row.review_item_id}."),
+        }
+        for row, asked in rows[:_ASK_AT_ONCE]
+    ]
+
+
+def keep_answer(item: int, answer: str, user: dict[str, Any] | None) -> None:
+    """Keep what a person answered as a review; "not labelled", which is also what silence gives, keeps nothing."""
+    from llmmon.pipeline.keep_reviews import CANNOT_TELL, keep_reviews
+    from llmmon.store.review import Review
+
+    label = {"yes": 1, "no": 0}.get(answer)
+    if user is None or (label is None and answer != CANNOT_TELL):
+        log.info("item %d stays open", item)
+        return
+    name = str(user.get("name") or user.get("id"))
+    said = Review(review_item_id=item, reviewer=name, label=label, reason=CANNOT_TELL if label is None else None)
+    keep_reviews(_store(), [said], config_digest=configuration().digest, by=name)
 
 
 def maintain() -> Counts:

@@ -59,11 +59,23 @@ def full_window(n: int, seed: int) -> WindowData:
         }
         for index in range(n)
     ]
+    reviews = [
+        {
+            "request_key": -key,
+            "score": score,
+            "label": float(random.random() < (0.9 if score else 0.2)),
+            "weight": 1 + score,
+        }
+        for key, score in enumerate(random.integers(2, size=2 * n).astype(float))
+    ]
+    anchors = [{"fixed": float(value), "value": float(value) + 0.1 * random.random()} for value in random.random(n)]
     return make_window(
         n,
         first_key=seed * 10_000,
         scores=scores,
         probes=probes,
+        reviews=reviews,
+        anchors=anchors,
         route=random.choice(["chat", "code"], n),
         status=["error" if value else "ok" for value in random.random(n) < 0.1],
         response_text=[" ".join(random.choice(["yes", "no", "maybe", "never"], 12)) for _ in range(n)],
@@ -82,6 +94,8 @@ def shuffled(window: WindowData, seed: int) -> WindowData:
         scores=window.scores.sample(frac=1, random_state=seed),
         responses=window.responses.sample(frac=1, random_state=seed),
         probes=window.probes.sample(frac=1, random_state=seed),
+        reviews=window.reviews.sample(frac=1, random_state=seed),
+        anchors=window.anchors.sample(frac=1, random_state=seed),
     )
 
 
@@ -167,7 +181,7 @@ def test_a_metric_that_compares_keeps_little_and_no_text(name: str) -> None:
 
 def frames(window: WindowData) -> list[pandas.DataFrame]:
     """Return the frames of a window."""
-    return [window.requests, window.scores, window.responses, window.probes]
+    return [window.requests, window.scores, window.responses, window.probes, window.reviews, window.anchors]
 
 
 def rounded(value: Any) -> Any:

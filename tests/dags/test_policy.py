@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 FILES = sorted((Path(__file__).parents[2] / "dags").glob("*.py"))
-DAGS = {"ingest", "replay", "sentinel", "measure", "alert", "maintain", "report", "roll_up", "certify"}
+DAGS = {
+    *("ingest", "replay", "sentinel", "measure", "alert"),
+    *("maintain", "report", "roll_up", "certify", "review", "stereotypes"),
+}
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +69,7 @@ def test_what_runs_models_names_the_gpu(tasks: dict[str, dict[str, Any]]) -> Non
     assert {name for name, task in tasks.items() if (task["pool"], task["queue"]) == ("gpu", "gpu")} == {
         "replay.run",
         "sentinel.probe",
+        "stereotypes.probe",
     }
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from llmmon.config import Config
+from llmmon.model import Window
 from llmmon.pipeline.decide_batch import release_batch
+from llmmon.pipeline.ingest import ingest_source
+from llmmon.pipeline.score_responses import score_responses
 from llmmon.store.database import Database
 from tests.conftest import SMALL_TOML
 
@@ -98,3 +101,33 @@ def test_a_held_batch_is_told_by_the_task_that_held_it(
     release_batch(database, settings, 1, because="one torn line", by="Mira")
     with database.transaction() as connection:
         assert connection.exec_driver_sql(counted).all() == [(0, "dirty")]
+
+
+def test_people_are_asked_without_texts_and_only_an_answer_is_a_label(
+    airflow: Callable[..., Any],
+    config: Callable[..., Config],
+    jsonl: Callable[..., Path],
+    line: Callable[..., dict[str, Any]],
+    database: Database,
+    tmp_path: Path,
+) -> None:
+    """Three items are drawn and asked about by number; a yes is kept, silence and a default leave their items open."""
+    life = LIFE.replace('words = {judge = "length"}', 'words = {judge = "length"}\nrefusal = {judge = "refusal"}')
+    settings = config(SMALL_TOML + life + "[deployments.assistant.review.refusal]\nper_draw = 3\n")
+    jsonl([line(index) for index in range(20)])
+    ingest_source(database, settings, "logs")
+    score_responses(database, settings, "assistant", Window.parse("2023-06-27T05:00", hours=1))
+    place = {
+        "LLMMON_DATABASE_URL": database.url.render_as_string(hide_password=False),
+        "LLMMON_CONFIG": str(tmp_path / "llmmon.toml"),
+    }
+    seen = airflow("run_review.py", **place)
+    assert seen["states"]["draw -1"] == seen["states"]["judge_anchors -1"] == "success"
+    assert sum(name.startswith("ask ") for name in seen["states"]) == 3
+    assert len(seen["questions"]) == 3
+    assert "prime" not in str(seen["questions"])
+    with database.transaction() as connection:
+        kept = connection.exec_driver_sql("SELECT review_item_id, reviewer, label FROM llmmon.review").all()
+        assert kept == [(seen["questions"][0]["item"], "mira", 1)]
+        who = connection.exec_driver_sql("SELECT actor FROM audit.trail WHERE event = 'review.given'").scalars().all()
+        assert who == ["mira"]

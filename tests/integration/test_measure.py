@@ -27,6 +27,7 @@ from llmmon.store.database import Database, fetch
 from llmmon.store.measurement import latest_measurements
 from llmmon.store.provenance import remember
 from llmmon.store.replay import keep_responses, window_samples
+from llmmon.store.score import replayed_responses
 
 TOML = """
 [sources.logs]
@@ -401,3 +402,11 @@ def test_a_window_without_requests_is_measured_as_empty(database: Database, load
     found = {monitor: estimate for monitor, *_, estimate, _ in _table(database)}
     assert found["p50"].value is None
     assert found["refusals"].reason is not None
+
+
+def test_replays_know_how_likely_the_others_were(database: Database, loaded: Config) -> None:
+    """Each replay of an input comes with the texts and the mean log-probabilities of the other two."""
+    _run(database, loaded, WINDOWS[:1])
+    with database.transaction() as connection:
+        replays = list(replayed_responses(connection, "assistant", FIVE, lanes=["reference"]))
+    assert {(len(replay.siblings), replay.sibling_logprobs) for replay in replays} == {(2, (-1.0, -1.0))}

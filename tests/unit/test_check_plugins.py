@@ -40,6 +40,21 @@ def test_a_misspelt_plug_in_names_its_place(tmp_path: Path, right: str, wrong: s
         check_plugins(load_config(path))
 
 
+def test_a_deployment_that_only_a_judge_watches_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Length and refusals say nothing of truth; with groundedness beside it there is nothing to warn of."""
+    judge = 'opinion = { judge = { type = "llm_judge", base_url = "http://localhost/v1", model = "m" } }\n'
+    begin = "[deployments.my-model.scorers]\n"
+    path = tmp_path / "llmmon.toml"
+    text = STARTER.read_text("utf-8")
+    path.write_text(text.replace(begin, begin + judge, 1), "utf-8")
+    check_plugins(load_config(path))
+    assert "deployments.my-model.scorers: llm_judge is the only one that looks for wrong answers" in caplog.text
+    caplog.clear()
+    path.write_text(text.replace(begin, f'{begin}{judge}grounded = {{ judge = "groundedness" }}\n', 1), "utf-8")
+    check_plugins(load_config(path))
+    assert not caplog.text
+
+
 def test_a_group_that_the_lexicon_does_not_have_is_told(tmp_path: Path) -> None:
     """The groups of a counterfactual table are those of the attribute."""
     path = tmp_path / "llmmon.toml"

@@ -1,4 +1,4 @@
-"""What people do to an alert; each is a change of state, its event and its audit entry in one transaction."""
+"""What people do to an alert or say of an item; each change has its audit entry in the same transaction."""
 
 from typing import Annotated, Literal
 
@@ -6,12 +6,15 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from llmmon.pipeline.change_alert import change_alert
+from llmmon.pipeline.keep_reviews import CANNOT_TELL, LONGEST_NOTE, keep_reviews
+from llmmon.store.review import Review
 from llmmon_airflow.settings import configuration, database
-from llmmon_airflow.web.access import ChangingUser
+from llmmon_airflow.web.access import ChangingUser, ReviewingUser
 from llmmon_airflow.web.rendering import link
+from llmmon_airflow.web.review import next_open
 
 Event = Literal["acknowledged", "resolved", "reopened", "noted"]
-LONGEST_NOTE = 4000
+Answer = Literal["yes", "no", "cannot_tell"]
 
 actions = APIRouter()
 
@@ -37,3 +40,26 @@ def change(
         config_digest=configuration().digest,
     )
     return RedirectResponse(link(request, "alerts", alert_id), status_code=303)
+
+
+@actions.post("/review/{item}")
+def say(
+    request: Request,
+    item: int,
+    user: ReviewingUser,
+    answer: Annotated[Answer, Form()],
+    note: Annotated[str, Form(max_length=LONGEST_NOTE)] = "",
+) -> Response:
+    """Keep what somebody says of an item, then show the next one that waits."""
+    label = {"yes": 1, "no": 0}.get(answer)
+    text = note.replace("\0", "").strip()
+    said = Review(
+        review_item_id=item,
+        reviewer=user.get_name(),
+        label=label,
+        reason=CANNOT_TELL if label is None else None,
+        note=text or None,
+    )
+    keep_reviews(database(), [said], config_digest=configuration().digest, by=user.get_name())
+    following = next_open(item)
+    return RedirectResponse(link(request, "review", *([] if following is None else [following])), status_code=303)

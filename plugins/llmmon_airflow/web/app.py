@@ -11,7 +11,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException
 
-from llmmon.errors import AlertStateError, LlmmonError, StoreUnavailableError, UnknownAlertError, UnknownBatchError
+from llmmon.errors import (
+    AlertStateError,
+    LlmmonError,
+    StoreUnavailableError,
+    UnknownAlertError,
+    UnknownBatchError,
+    UnknownItemError,
+)
 from llmmon_airflow.web.access import may_read
 from llmmon_airflow.web.actions import actions
 from llmmon_airflow.web.pages import pages
@@ -26,7 +33,13 @@ STATIC = {
     "widget.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
-STATUSES = {StoreUnavailableError: 503, UnknownAlertError: 404, UnknownBatchError: 404, AlertStateError: 409}
+STATUSES = {
+    StoreUnavailableError: 503,
+    UnknownAlertError: 404,
+    UnknownBatchError: 404,
+    UnknownItemError: 404,
+    AlertStateError: 409,
+}
 TITLES = {401: "Please sign in", 403: "Not allowed", 404: "Not found", 405: "Not allowed", 503: "No database"}
 
 app = FastAPI(title="llmmon", openapi_url=None, dependencies=[Depends(may_read)])

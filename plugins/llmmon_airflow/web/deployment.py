@@ -7,6 +7,7 @@ from typing import Any
 
 from llmmon.store.database import fetch
 from llmmon_airflow.settings import configuration
+from llmmon_airflow.web.groups import GroupTable, groups_of
 from llmmon_airflow.web.overview import FAR, Budget, StageLine, budget_of, stage_lines, state_of
 from llmmon_airflow.web.reading import reading
 from llmmon_airflow.web.streams import Stream, streams_of
@@ -30,6 +31,7 @@ class DeploymentPage:
     shown: Sequence[Stream]
     chosen: Stream | None
     chosen_description: str
+    groups: GroupTable | None
     budget: Budget | None
     power: Sequence[Any]
     stages: Sequence[StageLine]
@@ -83,6 +85,7 @@ def deployment_page(
             shown=shown,
             chosen=chosen,
             chosen_description=watched.description if watched else "",
+            groups=groups_of(connection, name, chosen) if chosen else None,
             budget=budget_of(row),
             power=fetch(connection, "ui/detection_power", {"deployment": name}),
             stages=stage_lines(connection, name, windows),

@@ -10,13 +10,14 @@ from llmmon.model import Window
 from llmmon.store.database import fetch
 from llmmon.store.held_batch import batch_of
 from llmmon_airflow.settings import database
-from llmmon_airflow.web.access import MayChange
+from llmmon_airflow.web.access import MayChange, MayReview
 from llmmon_airflow.web.alerts import alert_list, alert_page
 from llmmon_airflow.web.coverage import coverage_page
 from llmmon_airflow.web.deployment import deployment_page
 from llmmon_airflow.web.overview import N_WINDOWS, glances, summary
 from llmmon_airflow.web.reading import reading
 from llmmon_airflow.web.rendering import GATE_POLICY, REPORT_POLICY, page
+from llmmon_airflow.web.review import review_list, review_page
 from llmmon_airflow.web.sources import held_sources, source_accounts
 
 AUDIT_PAGE = 100
@@ -76,6 +77,21 @@ def show_alert(request: Request, alert_id: int, may_change: MayChange) -> HTMLRe
     if found is None:
         raise HTTPException(404, f"There is no alert {alert_id}.")
     return page(request, "alert.html", tab="alerts", page=found, may_change=may_change)
+
+
+@pages.get("/review")
+def show_review(request: Request, deployment: Name | None = None, before: Id | None = None) -> HTMLResponse:
+    """List the responses that wait for a person's judgement, and how many labels each rate has."""
+    found = review_list(deployment, before)
+    return page(request, "review.html", tab="review", page=found, deployment=deployment)
+
+
+@pages.get("/review/{item}")
+def show_item(request: Request, item: int, may_review: MayReview) -> HTMLResponse:
+    """Show one response with its request, and ask what it is."""
+    if not 0 < item <= LARGEST_ID:
+        raise HTTPException(404, f"There is no item {item}.")
+    return page(request, "review_item.html", tab="review", page=review_page(item), may_review=may_review)
 
 
 @pages.get("/coverage")

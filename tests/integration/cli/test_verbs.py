@@ -165,4 +165,4 @@ def test_evaluate_compares_with_labels(run: Callable[..., Result], tmp_path: Pat
     assert result.exit_code == 0, result.output
     figures = json.loads(result.stdout)
     assert (figures["n"], figures["prevalence"]) == (4, 0.5)
-    assert (figures["figures"]["precision"], figures["figures"]["recall"]) == (1.0, 0.5)
+    assert (figures["precision"], figures["recall"]) == (1.0, 0.5)

@@ -11,8 +11,8 @@ from email.utils import format_datetime
 import pytest
 
 from llmmon.backends.base import backends
-from llmmon.backends.credentials import key_from_environment, resolving
 from llmmon.backends.openai_compatible import OpenAICompatible
+from llmmon.endpoint.credentials import key_from_environment, resolving
 from llmmon.errors import BackendUnavailableError, ConfigError
 from llmmon.model import Document
 from tests.integration.replay.conftest import answer, delta, event, status

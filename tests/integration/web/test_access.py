@@ -15,6 +15,8 @@ ROUTES = (
     "/deployments/x",
     "/alerts",
     "/alerts/1",
+    "/review",
+    "/review/1",
     "/coverage",
     "/sources",
     "/batches/1/gate",

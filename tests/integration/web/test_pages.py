@@ -28,6 +28,25 @@ PAGES = (
     f"/coverage?deployment={ASSISTANT}",
     "/audit",
 )
+GROUPS = {
+    "groups": {
+        "young": {"rate": 1.0, "n": 12, "low": 0.74, "high": 1.0},
+        "<img src=x>": {
+            "rate": 0.2,
+            "n": 12,
+            "low": 0.02,
+            "high": 0.48,
+            "ratio": 0.2,
+            "ratio_low": 0.05,
+            "ratio_high": 0.6,
+            "four_fifths": "below 0.8 beyond chance",
+            "chance": 0.00092,
+        },
+    },
+    "n_without_attribute": 7,
+    "n_excluded": 3,
+    "excluded_groups": {"child": 3},
+}
 RAW = ("<script>alert", "<img src=x")
 
 
@@ -43,6 +62,26 @@ def test_page_is_escaped_and_guarded(site, connect, path):
     assert "script-src 'self';" in policy
     assert "unsafe" not in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_groups_of_a_stream_are_shown_with_their_verdicts(own_site, connect_own):
+    """The newest window's groups, lowest first; their names come from a log."""
+    with own_site.database.transaction() as connection:
+        connection.exec_driver_sql(
+            "UPDATE llmmon.measurement SET detail = %(detail)s WHERE deployment = %(name)s AND monitor = 'accuracy'",
+            {"name": ASSISTANT, "detail": json.dumps(GROUPS)},
+        )
+    text = connect_own().get(f"/llmmon/deployments/{ASSISTANT}?look=accuracy&at=all").text
+
+    assert "&lt;img src=x&gt;" in text
+    assert "<img src=x" not in text
+    shown = text[text.index("Groups in the newest window") :]
+    assert shown.index("&lt;img src=x&gt;") < shown.index("young")
+    assert "below 0.8 beyond chance" in shown
+    assert "0.00092" in shown
+    assert '<span class="num">7</span> requests without the attribute' in shown
+    other = connect_own().get(f"/llmmon/deployments/{SURVEY}?look=accuracy&at=all").text
+    assert "Groups in the newest window" not in other
 
 
 def test_hostile_text_is_shown_and_not_dropped(site, connect):

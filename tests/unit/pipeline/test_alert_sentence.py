@@ -44,6 +44,27 @@ def test_a_segment_is_named_and_an_absent_interval_is_said() -> None:
     )
 
 
+def test_a_gap_between_groups_is_told_in_points() -> None:
+    """A difference of rates is no rate: points, not percent; a ratio has no unit."""
+    measured = replace(
+        MEASURED,
+        monitor="group-gap",
+        unit="difference of rates",
+        estimate=Estimate(value=-0.3, n=120, low=-0.45, high=-0.1),
+    )
+    found = replace(FOUND, value=-0.3, reference_value=0.01)
+    assert (
+        "group gap fell from 1.0 points to -30.0 points (95% interval -45.0 to -10.0 points, n = 120)"
+        in sentence_of(measured, found)
+    )
+    ratio = replace(
+        MEASURED, monitor="impact-ratio", unit="ratio", estimate=Estimate(value=0.5, n=9, low=0.3, high=0.8)
+    )
+    assert title_of(ratio, replace(FOUND, value=0.5, reference_value=0.91)).endswith(
+        "impact ratio fell from 0.91 to 0.5"
+    )
+
+
 def test_a_broken_promise_names_its_limit() -> None:
     """An SLO alert speaks of the limit, not of a change."""
     measured = replace(MEASURED, monitor="latency-slo", unit="ms")
@@ -67,6 +88,8 @@ def test_a_broken_promise_names_its_limit() -> None:
         (0.0, "words", "0 words"),
         (100.0, "words", "100 words"),
         (1e-9, "nats", "0.000000001 nats"),
+        (0.625, "ratio", "0.625"),
+        (-0.123, "difference of rates", "-12.3 points"),
     ],
 )
 def test_amounts_are_written_as_people_write_them(value: float, unit: str, text: str) -> None:

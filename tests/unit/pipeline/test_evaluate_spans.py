@@ -7,7 +7,7 @@ import json
 import pytest
 
 from llmmon.errors import SourceUnavailableError
-from llmmon.pipeline.evaluate_spans import evaluate_spans, has_spans
+from llmmon.pipeline.evaluate_spans import evaluate_spans, is_by_type
 from llmmon.scorers.pii import Pii
 
 
@@ -55,7 +55,7 @@ def test_the_names_of_presidio_research_are_read(labels):
     """Its rows name text, type and places otherwise."""
     span = {"entity_type": "EMAIL_ADDRESS", "entity_value": "x", "start_position": 3, "end_position": 16}
     path = labels({"full_text": "To a@example.com", "spans": [span]})
-    assert has_spans(path)
+    assert is_by_type(path)
     assert evaluate_spans(Pii(), path).overall.recall == 1.0
 
 

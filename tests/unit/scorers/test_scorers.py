@@ -12,8 +12,8 @@ import pytest
 
 from llmmon.model import Document, Message, Scorable
 from llmmon.scorers.correctness import Correctness
-from llmmon.scorers.groundedness import Groundedness
 from llmmon.scorers.length import Length
+from llmmon.scorers.lexical_support import LexicalSupport
 from llmmon.scorers.pii import Pii
 from llmmon.scorers.refusal import Refusal
 from llmmon.scorers.self_consistency import SelfConsistency, rouge_l
@@ -122,12 +122,12 @@ def test_correctness_may_look_for_the_reference_inside() -> None:
     assert judge.score(answer("A comparison", reference_answer="Paris")).value == 0
 
 
-def test_groundedness_names_the_unsupported_sentence_and_the_evidence() -> None:
+def test_lexical_support_names_the_unsupported_sentence_and_the_evidence() -> None:
     """Of two sentences the invented one gets a span; the other points at the place that supports it."""
     source = "The bridge was opened in 1932. It was designed by Dorman Long and links the two shores of the harbour."
     text = "The bridge, designed by Dorman Long, opened in 1932. Elephants painted every wooden railing purple."
     documents = (Document(content="Nothing about it here.", document_id="a"), Document(content=source, document_id="b"))
-    score = Groundedness().score(answer(text, documents=documents))
+    score = LexicalSupport().score(answer(text, documents=documents))
     assert score.value == 0.5
     (span,) = score.spans
     assert text[span.start : span.end] == "Elephants painted every wooden railing purple."
@@ -141,10 +141,10 @@ def test_groundedness_names_the_unsupported_sentence_and_the_evidence() -> None:
     ("text", "value"),
     [("the grandfather", 1), ("the astronaut", 0), ("can't be determined", None), ("not known", None)],
 )
-def test_groundedness_of_short_answers(text: str, value: float | None) -> None:
+def test_lexical_support_of_short_answers(text: str, value: float | None) -> None:
     """One word can be supported or not; an answer that abstains claims nothing and has no value."""
     documents = (Document(content="I saw a grandson and their grandfather trying to book a cab."),)
-    assert Groundedness().score(answer(text, documents=documents)).value == value
+    assert LexicalSupport().score(answer(text, documents=documents)).value == value
 
 
 def test_self_consistency_is_the_mean_over_pairs() -> None:

@@ -14,7 +14,7 @@ from llmmon.model import Scorable
 from llmmon.scorers.sentiment import Sentiment
 from llmmon.scorers.text_classification import TextClassification
 from llmmon.scorers.toxicity import SHIPPED, Toxicity, _head
-from tests.tiny_classifier import tiny_classifier
+from tests.tiny_models import tiny_word_classifier
 
 
 def answer(text):
@@ -89,7 +89,7 @@ def test_training_again_gives_the_shipped_model_and_the_figures_of_its_card(tmp_
 
 def test_a_label_of_a_model_of_ones_own() -> None:
     """Probabilities of the labels sum to 1; a difference of two is theirs; long answers are read in stretches."""
-    model = tiny_classifier()
+    model = tiny_word_classifier()
     found = {
         label: TextClassification(model=model, label=label).score(answer("She wrote it in London.")).value
         for label in ("negative", "neutral", "positive")
@@ -113,7 +113,7 @@ def test_a_label_of_a_model_of_ones_own() -> None:
 )
 def test_a_model_that_is_not_there_is_named(parameters, expected) -> None:
     """The error says which model and what was expected; nothing else is tried."""
-    scorer = TextClassification(**{"model": tiny_classifier(), "label": "positive", **parameters})
+    scorer = TextClassification(**{"model": tiny_word_classifier(), "label": "positive", **parameters})
     with pytest.raises(ModelNotFoundError, match=expected):
         scorer.score(answer("good"))
 
@@ -121,7 +121,7 @@ def test_a_model_that_is_not_there_is_named(parameters, expected) -> None:
 def test_weights_that_are_no_safetensors_are_refused(tmp_path) -> None:
     """A pickle beside a renamed file is not loaded."""
     folder = tmp_path / "model"
-    shutil.copytree(tiny_classifier(), folder)
+    shutil.copytree(tiny_word_classifier(), folder)
     (folder / "model.safetensors").write_bytes(b"\x80\x04pickle")
     with pytest.raises(ModelNotFoundError, match="cannot be loaded"):
         TextClassification(model=str(folder), label="positive").score(answer("good"))

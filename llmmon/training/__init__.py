@@ -1,0 +1,1 @@
+"""Training of the models that ship with llmmon; needs the extras ``models`` and ``gpu``."""
