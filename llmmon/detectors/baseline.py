@@ -206,8 +206,9 @@ def _untied(values: Floats, error: Floats) -> Floats:
         distinct, which, n = np.unique(row[seen], return_inverse=True, return_counts=True)
         if 1 < len(distinct) < len(which):
             gaps = np.diff(distinct)
-            half = np.minimum(np.minimum(np.append(gaps, gaps[-1]), np.insert(gaps, 0, gaps[0])) / 2, most)
-            row[seen] += np.where(n > 1, half, 0.0)[which] * place_in_tie[seen]
+            half: Floats = np.minimum(np.minimum(np.append(gaps, gaps[-1]), np.insert(gaps, 0, gaps[0])) / 2, most)
+            half[n == 1] = 0.0
+            row[seen] += half[which] * place_in_tie[seen]
     return found
 
 
