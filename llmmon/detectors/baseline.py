@@ -199,7 +199,7 @@ def _untied(values: Floats, error: Floats) -> Floats:
 
     Few events make few different values. A density fitted to them as they are is a spike on the most frequent one.
     """
-    place_in_tie = np.random.default_rng(0).uniform(-1, 1, values.shape[1])
+    place_in_tie: Floats = np.random.default_rng(0).uniform(-1, 1, size=(values.shape[1],))
     found = values.copy()
     for row, most in zip(found, np.sqrt(error), strict=True):
         seen = np.isfinite(row)
