@@ -199,15 +199,16 @@ def _untied(values: Floats, error: Floats) -> Floats:
 
     Few events make few different values. A density fitted to them as they are is a spike on the most frequent one.
     """
-    place_in_tie = np.random.default_rng(0).uniform(-1, 1, values.shape[1])
+    place_in_tie: Floats = np.random.default_rng(0).uniform(-1, 1, size=(values.shape[1],))
     found = values.copy()
     for row, most in zip(found, np.sqrt(error), strict=True):
         seen = np.isfinite(row)
         distinct, which, n = np.unique(row[seen], return_inverse=True, return_counts=True)
         if 1 < len(distinct) < len(which):
             gaps = np.diff(distinct)
-            half = np.minimum(np.minimum(np.append(gaps, gaps[-1]), np.insert(gaps, 0, gaps[0])) / 2, most)
-            row[seen] += np.where(n > 1, half, 0.0)[which] * place_in_tie[seen]
+            half: Floats = np.minimum(np.minimum(np.append(gaps, gaps[-1]), np.insert(gaps, 0, gaps[0])) / 2, most)
+            half[n == 1] = 0.0
+            row[seen] += half[which] * place_in_tie[seen]
     return found
 
 
