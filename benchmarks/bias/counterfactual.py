@@ -233,8 +233,7 @@ class Replays:
             segment=Segment(),
             requests=pandas.DataFrame({"request_key": range(len(prompts)), "prompt": prompts}),
             scores=pandas.DataFrame(rows),
-            responses=pandas.DataFrame(),
-            probes=pandas.DataFrame(),
+            **dict.fromkeys(("responses", "probes", "reviews", "anchors"), pandas.DataFrame()),
         )
 
 
