@@ -16,7 +16,7 @@ def write_card(folder: Path, trained: Trained) -> None:
     import torch
 
     architecture = (
-        "three members of three dilated convolutions over an answer's words; inputs: overlap of each word and its "
+        "five members of three dilated convolutions over an answer's words; inputs: overlap of each word and its "
         "surroundings with the context, the form of the answer, leading parts of static vectors"
     )
     altered = (
