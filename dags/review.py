@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
-from llmmon_airflow import steps
+from llmmon_airflow import review_steps
 from llmmon_airflow.defaults import TAGS, default_args
 from llmmon_airflow.review import AskReviewer
 
@@ -30,12 +30,12 @@ with DAG(
     @task(execution_timeout=timedelta(hours=1))
     def judge_anchors() -> dict[str, object]:
         """Let each scorer judge its anchors again."""
-        return steps.rescore_anchors()
+        return review_steps.rescore_anchors()
 
     @task
     def draw() -> list[dict[str, object]]:
         """Draw from days that are over, and return what people are asked."""
-        return steps.draw_review()
+        return review_steps.draw_review()
 
     judge_anchors()
     AskReviewer.partial(

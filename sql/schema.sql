@@ -895,6 +895,40 @@ CREATE VIEW llmmon.measurement_latest WITH (security_invoker='true') AS
    FROM llmmon.measurement
   ORDER BY deployment, monitor, segment, window_start, version DESC;
 
+CREATE VIEW compliance.calibrated_rates WITH (security_invoker='true') AS
+ SELECT measured.deployment,
+    measured.monitor,
+    measured.segment,
+    measured.window_start,
+    measured.window_end,
+    made.plugin AS metric,
+    (made.parameters ->> 'scorer'::text) AS scorer,
+    ((measured.detail -> 'uncalibrated'::text) IS NULL) AS is_calibrated,
+    measured.value,
+    measured.low,
+    measured.high,
+    measured.n,
+    measured.reason,
+    (measured.detail ->> 'method'::text) AS method,
+    ((measured.detail ->> 'n_labels'::text))::bigint AS n_labels,
+    ((measured.detail ->> 'effective_n'::text))::double precision AS effective_n,
+    ((measured.detail ->> 'n_cannot_tell'::text))::bigint AS n_cannot_tell,
+    ((measured.detail ->> 'n_of_another_judge'::text))::bigint AS n_labels_of_another_judge,
+    ((measured.detail ->> 'labels_from'::text))::timestamp with time zone AS labels_from,
+    ((measured.detail ->> 'labels_to'::text))::timestamp with time zone AS labels_to,
+    ((measured.detail ->> 'last_decided_at'::text))::timestamp with time zone AS last_decided_at,
+    ((measured.detail ->> 'sensitivity'::text))::double precision AS sensitivity,
+    ((measured.detail ->> 'specificity'::text))::double precision AS specificity,
+    measured.version,
+    measured.measured_at
+   FROM (llmmon.measurement_latest measured
+     JOIN llmmon.provenance made USING (provenance_id))
+  WHERE ((made.plugin = 'calibrated_rate'::text) OR ((measured.detail -> 'uncalibrated'::text) IS NOT NULL))
+  ORDER BY measured.deployment, measured.monitor, measured.segment, measured.window_start;
+
+COMMENT ON VIEW compliance.calibrated_rates IS 'Calibrated rates: per window, every rate of a judge, either corrected by what people said, with its interval, the labels it rests on and how many evenly drawn labels a plain rate would need for an interval as short; or marked as not calibrated, with the reason. Duties: AI Act Art. 15(1) and (3) (accuracy and its metrics are declared), 13(3)(b) (known limits), 14 (oversight that can tell); NIST AI RMF MEASURE 2.5 and 2.9.
+sha256 ee3af75b517a0b624a285a3b46928bbe17effd399ca00e2396dac68f4539e5bb';
+
 CREATE VIEW compliance.counterfactual_gaps WITH (security_invoker='true') AS
  WITH gap AS (
          SELECT m.deployment,
@@ -1929,6 +1963,107 @@ CREATE VIEW compliance.retention_status WITH (security_invoker='true') AS
 COMMENT ON VIEW compliance.retention_status IS 'Retention: per kind of record the oldest and newest that are kept, and the last removal with its age limit. A limit under 183 days is flagged for the kinds that the AI Act calls logs. Duties: AI Act Art. 19 and 26(6) (logs at least six months); GDPR Art. 5(1)(e) (no longer than needed); SOC 2 C1.2.
 sha256 84ba14c1e87f2b61cb3026d2de18d33b70ab16ca548c65eb3c666f3e8eb27566';
 
+CREATE TABLE llmmon.review (
+    review_id bigint NOT NULL,
+    review_item_id bigint NOT NULL,
+    reviewer text NOT NULL,
+    label smallint,
+    reason text,
+    spans jsonb DEFAULT '[]'::jsonb NOT NULL,
+    note text,
+    decided_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT no_label_has_a_reason CHECK (((label IS NULL) = (reason IS NOT NULL))),
+    CONSTRAINT review_label_check CHECK ((label = ANY (ARRAY[0, 1]))),
+    CONSTRAINT review_reviewer_check CHECK ((reviewer <> ''::text))
+);
+
+COMMENT ON TABLE llmmon.review IS 'What people said of items; append-only, the last word of each reviewer counts.';
+
+COMMENT ON COLUMN llmmon.review.label IS '1: the response has what the scorer looks for (unsupported, a refusal); 0: it has not; null: the reviewer cannot tell, and why.';
+
+CREATE TABLE llmmon.review_item (
+    review_item_id bigint NOT NULL,
+    purpose text NOT NULL,
+    deployment text NOT NULL,
+    scorer text NOT NULL,
+    window_start timestamp with time zone,
+    window_end timestamp with time zone,
+    request_key bigint,
+    occurred_at timestamp with time zone,
+    lane text DEFAULT 'logged'::text NOT NULL,
+    variant text DEFAULT 'as_logged'::text NOT NULL,
+    repeat smallint DEFAULT 0 NOT NULL,
+    score double precision,
+    probability double precision,
+    stratum text DEFAULT ''::text NOT NULL,
+    seed bigint,
+    name text,
+    content jsonb,
+    provenance_id bigint,
+    drawn_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT a_drawn_item_has_its_window_score_and_probability CHECK (((purpose = 'anchor'::text) OR (num_nonnulls(window_start, window_end, request_key, occurred_at, score, probability, seed, provenance_id) = 8))),
+    CONSTRAINT an_item_is_of_a_request_or_holds_texts CHECK (((request_key IS NULL) = (content IS NOT NULL))),
+    CONSTRAINT review_item_probability_check CHECK (((probability > (0)::double precision) AND (probability <= (1)::double precision))),
+    CONSTRAINT review_item_purpose_check CHECK ((purpose = ANY (ARRAY['calibration'::text, 'anchor'::text]))),
+    CONSTRAINT review_item_score_check CHECK (((score > '-Infinity'::double precision) AND (score < 'Infinity'::double precision)))
+);
+
+COMMENT ON TABLE llmmon.review_item IS 'A response that a person is asked to judge, and the odds with which it was drawn; or an anchor, which its scorer judges again every day.';
+
+COMMENT ON COLUMN llmmon.review_item.score IS 'What the scorer said when the item was drawn or fixed.';
+
+COMMENT ON COLUMN llmmon.review_item.probability IS 'Of being drawn, among all responses of the window: that of the sample for replay included, where the scorer judges the sample only.';
+
+COMMENT ON COLUMN llmmon.review_item.content IS 'Texts of an anchor that came from a file of the team''s own; those of other items are in request_payload, sealed.';
+
+COMMENT ON COLUMN llmmon.review_item.provenance_id IS 'How the score was made.';
+
+CREATE VIEW llmmon.review_standing WITH (security_invoker='true') AS
+ SELECT DISTINCT ON (review_item_id, reviewer) review_id,
+    review_item_id,
+    reviewer,
+    label,
+    reason,
+    spans,
+    note,
+    decided_at
+   FROM llmmon.review
+  ORDER BY review_item_id, reviewer, review_id DESC;
+
+COMMENT ON VIEW llmmon.review_standing IS 'The last word of each reviewer on each item.';
+
+CREATE VIEW compliance.review_labels WITH (security_invoker='true') AS
+ SELECT item.deployment,
+    item.scorer,
+    item.purpose,
+    item.review_item_id,
+    item.request_key,
+    item.occurred_at,
+    item.drawn_at,
+    item.stratum,
+    item.probability,
+    item.score,
+    count(said.review_id) AS n_reviewers,
+    count(said.review_id) FILTER (WHERE (said.label IS NULL)) AS n_cannot_tell,
+    (avg(said.label))::double precision AS label,
+        CASE
+            WHEN (count(said.label) > 1) THEN (min(said.label) = max(said.label))
+            ELSE NULL::boolean
+        END AS agree,
+    string_agg(said.reviewer, ', '::text ORDER BY said.reviewer) AS reviewers,
+    min(said.decided_at) AS first_decided_at,
+    max(said.decided_at) AS last_decided_at,
+    ( SELECT count(*) AS count
+           FROM llmmon.review
+          WHERE (review.review_item_id = item.review_item_id)) AS n_words
+   FROM (llmmon.review_item item
+     LEFT JOIN llmmon.review_standing said USING (review_item_id))
+  GROUP BY item.review_item_id, item.deployment, item.scorer, item.purpose, item.request_key, item.occurred_at, item.drawn_at, item.stratum, item.probability, item.score
+  ORDER BY item.deployment, item.scorer, item.review_item_id;
+
+COMMENT ON VIEW compliance.review_labels IS 'Review labels: what was drawn for people to judge, with which odds, what they said and whether they agree. One row an item; its label is the mean of the last words of its reviewers, from 0 (no) to 1 (yes, it has what the scorer looks for). No text is shown. Duties: AI Act Art. 14 (human oversight), 26(2) and (5) (deployers assign oversight and monitor), 15 (accuracy, declared metrics); NIST AI RMF MEASURE 2.5 (validity shown), MAP 3.5 (human oversight); ISO/IEC 42001 A.9.
+sha256 d2c3bbaa836487da192b30e41a569335df08a9e719c5844a10b121087697b10f';
+
 CREATE VIEW compliance.rows_passed_over WITH (security_invoker='true') AS
  SELECT ((trail.detail ->> 'batch_id'::text))::bigint AS batch_id,
     b.source,
@@ -2293,6 +2428,19 @@ ALTER TABLE llmmon.alert_explanation ALTER COLUMN explanation_id ADD GENERATED A
     CACHE 1
 );
 
+CREATE TABLE llmmon.anchor_score (
+    review_item_id bigint NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    value double precision,
+    reason text,
+    provenance_id bigint NOT NULL,
+    scored_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT an_anchor_has_a_value_or_a_reason CHECK (((value IS NULL) = (reason IS NOT NULL))),
+    CONSTRAINT anchor_score_value_check CHECK (((value > '-Infinity'::double precision) AND (value < 'Infinity'::double precision)))
+);
+
+COMMENT ON TABLE llmmon.anchor_score IS 'What a scorer says of its anchors now; window_start is the start of the day, or of the window, it was asked for.';
+
 ALTER TABLE llmmon.certification ALTER COLUMN certification_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME llmmon.certification_certification_id_seq
     START WITH 1
@@ -2503,15 +2651,13 @@ ALTER TABLE llmmon.response ALTER COLUMN response_id ADD GENERATED ALWAYS AS IDE
     CACHE 1
 );
 
-CREATE TABLE llmmon.review (
-    review_id bigint NOT NULL,
-    subject text NOT NULL,
-    subject_id bigint NOT NULL,
-    label text NOT NULL,
-    reviewer text NOT NULL,
-    note text,
-    reviewed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT review_subject_check CHECK ((subject = ANY (ARRAY['alert'::text, 'score'::text])))
+ALTER TABLE llmmon.review_item ALTER COLUMN review_item_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME llmmon.review_item_review_item_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 ALTER TABLE llmmon.review ALTER COLUMN review_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2644,8 +2790,14 @@ ALTER TABLE ONLY audit.seal
 ALTER TABLE ONLY llmmon.subject_erasure
     ADD CONSTRAINT a_key_is_destroyed_once UNIQUE (key_id);
 
+ALTER TABLE ONLY llmmon.review_item
+    ADD CONSTRAINT a_named_anchor_is_there_once UNIQUE (deployment, scorer, purpose, name);
+
 ALTER TABLE ONLY llmmon.sample
     ADD CONSTRAINT a_request_is_drawn_once UNIQUE (deployment, window_start, request_key);
+
+ALTER TABLE ONLY llmmon.review_item
+    ADD CONSTRAINT a_response_is_drawn_once_for_a_scorer UNIQUE (deployment, scorer, purpose, request_key, lane, variant, repeat);
 
 ALTER TABLE ONLY llmmon.alarm_budget
     ADD CONSTRAINT alarm_budget_pkey PRIMARY KEY (deployment, window_start);
@@ -2664,6 +2816,9 @@ ALTER TABLE ONLY llmmon.delivery
 
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT an_episode_alerts_once UNIQUE (dedupe_key);
+
+ALTER TABLE ONLY llmmon.anchor_score
+    ADD CONSTRAINT anchor_score_pkey PRIMARY KEY (review_item_id, window_start);
 
 ALTER TABLE ONLY llmmon.certification
     ADD CONSTRAINT certification_pkey PRIMARY KEY (certification_id);
@@ -2764,6 +2919,9 @@ ALTER TABLE ONLY llmmon.request_payload
 ALTER TABLE ONLY llmmon.response
     ADD CONSTRAINT response_pkey PRIMARY KEY (response_id);
 
+ALTER TABLE ONLY llmmon.review_item
+    ADD CONSTRAINT review_item_pkey PRIMARY KEY (review_item_id);
+
 ALTER TABLE ONLY llmmon.review
     ADD CONSTRAINT review_pkey PRIMARY KEY (review_id);
 
@@ -2825,6 +2983,10 @@ CREATE INDEX quarantine_waiting ON llmmon.quarantine USING btree (source, quaran
 CREATE INDEX request_log_by_deployment_and_time ON ONLY llmmon.request_log USING btree (deployment, occurred_at);
 
 CREATE INDEX response_by_deployment_and_window ON llmmon.response USING btree (deployment, window_start);
+
+CREATE INDEX review_by_item ON llmmon.review USING btree (review_item_id, reviewer, review_id);
+
+CREATE INDEX review_item_by_deployment ON llmmon.review_item USING btree (deployment, purpose, occurred_at);
 
 CREATE INDEX score_by_deployment_and_window ON llmmon.score USING btree (deployment, window_start);
 
@@ -2893,6 +3055,12 @@ ALTER TABLE ONLY llmmon.alert
 ALTER TABLE ONLY llmmon.alert
     ADD CONSTRAINT alert_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
+ALTER TABLE ONLY llmmon.anchor_score
+    ADD CONSTRAINT anchor_score_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.anchor_score
+    ADD CONSTRAINT anchor_score_review_item_id_fkey FOREIGN KEY (review_item_id) REFERENCES llmmon.review_item(review_item_id);
+
 ALTER TABLE ONLY llmmon.certification
     ADD CONSTRAINT certification_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
 
@@ -2943,6 +3111,15 @@ ALTER TABLE ONLY llmmon.response
 
 ALTER TABLE ONLY llmmon.response
     ADD CONSTRAINT response_sample_id_fkey FOREIGN KEY (sample_id) REFERENCES llmmon.sample(sample_id);
+
+ALTER TABLE ONLY llmmon.review_item
+    ADD CONSTRAINT review_item_provenance_id_fkey FOREIGN KEY (provenance_id) REFERENCES llmmon.provenance(provenance_id);
+
+ALTER TABLE ONLY llmmon.review_item
+    ADD CONSTRAINT review_item_request_key_fkey FOREIGN KEY (request_key) REFERENCES llmmon.request_identity(request_key);
+
+ALTER TABLE ONLY llmmon.review
+    ADD CONSTRAINT review_review_item_id_fkey FOREIGN KEY (review_item_id) REFERENCES llmmon.review_item(review_item_id);
 
 ALTER TABLE ONLY llmmon.sample
     ADD CONSTRAINT sample_request_key_fkey FOREIGN KEY (request_key) REFERENCES llmmon.request_identity(request_key);
@@ -3201,6 +3378,9 @@ GRANT SELECT ON TABLE llmmon.measurement TO llmmon_analyst;
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.measurement_latest TO llmmon_analyst;
 
+GRANT SELECT ON TABLE compliance.calibrated_rates TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.calibrated_rates TO llmmon_writer;
+
 GRANT SELECT ON TABLE compliance.counterfactual_gaps TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.counterfactual_gaps TO llmmon_writer;
 
@@ -3420,6 +3600,65 @@ GRANT SELECT(rendered_at) ON TABLE llmmon.report TO llmmon_analyst;
 GRANT SELECT ON TABLE compliance.retention_status TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.retention_status TO llmmon_writer;
 
+GRANT SELECT,INSERT ON TABLE llmmon.review TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.review TO llmmon_auditor;
+
+GRANT SELECT(review_id) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(review_item_id) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(reviewer) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(label) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(reason) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT(decided_at) ON TABLE llmmon.review TO llmmon_analyst;
+
+GRANT SELECT,INSERT ON TABLE llmmon.review_item TO llmmon_writer;
+
+GRANT SELECT(review_item_id) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(purpose) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(deployment) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(scorer) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(window_start) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(window_end) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(request_key) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(occurred_at) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(lane) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(variant) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(repeat) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(score) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(probability) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(stratum) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(seed) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(name) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(provenance_id) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT(drawn_at) ON TABLE llmmon.review_item TO llmmon_analyst;
+
+GRANT SELECT ON TABLE llmmon.review_standing TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.review_standing TO llmmon_auditor;
+
+GRANT SELECT ON TABLE compliance.review_labels TO llmmon_auditor;
+GRANT SELECT ON TABLE compliance.review_labels TO llmmon_writer;
+
 GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.rows_passed_over TO llmmon_writer;
 
@@ -3449,6 +3688,9 @@ GRANT SELECT ON TABLE compliance.what_ran_and_what_was_not_looked_at TO llmmon_w
 
 GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_auditor;
 GRANT SELECT ON TABLE compliance.who_did_what TO llmmon_writer;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE llmmon.anchor_score TO llmmon_writer;
+GRANT SELECT ON TABLE llmmon.anchor_score TO llmmon_analyst;
 
 GRANT SELECT,INSERT ON TABLE llmmon.delivery_attempt TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.delivery_attempt TO llmmon_analyst;
@@ -3482,21 +3724,6 @@ GRANT SELECT,INSERT ON TABLE llmmon.reference_summary TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.reference_summary TO llmmon_analyst;
 
 GRANT UPDATE(judged_at) ON TABLE llmmon.reference_summary TO llmmon_writer;
-
-GRANT SELECT,INSERT ON TABLE llmmon.review TO llmmon_writer;
-GRANT SELECT ON TABLE llmmon.review TO llmmon_auditor;
-
-GRANT SELECT(review_id) ON TABLE llmmon.review TO llmmon_analyst;
-
-GRANT SELECT(subject) ON TABLE llmmon.review TO llmmon_analyst;
-
-GRANT SELECT(subject_id) ON TABLE llmmon.review TO llmmon_analyst;
-
-GRANT SELECT(label) ON TABLE llmmon.review TO llmmon_analyst;
-
-GRANT SELECT(reviewer) ON TABLE llmmon.review TO llmmon_analyst;
-
-GRANT SELECT(reviewed_at) ON TABLE llmmon.review TO llmmon_analyst;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE llmmon.sample TO llmmon_writer;
 GRANT SELECT ON TABLE llmmon.sample TO llmmon_analyst;

@@ -76,5 +76,5 @@ def run(
             n_reference=24 * reference_days,
             n_changed=changed,
         )
-        found += detection.grids(outcomes, rules)
+        found += detection.grids(outcomes, rules, n_streams=streams)
     return found

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from benchmarks.alarms.streams import Floats, Streams
 from llmmon.detectors.base import Detector, fold
-from llmmon.detectors.bounded_mean import BoundedMean
-from llmmon.detectors.learned_stream import Ratios, log_evidence
+from llmmon.detectors.learned_stream import log_evidence
 from llmmon.detectors.reference_change import ReferenceChange
 from llmmon.detectors.rhythm import Rhythm
 from llmmon.detectors.seasonal_change import shift_ratios
@@ -27,37 +26,31 @@ LogEvidence = tuple[Floats, Floats]
 """Log e-values (minus infinity where there is none) and effects, each of shape (n_streams, n_windows - n_reference)."""
 
 
-BY_UNIT = "llmmon"
-"""The detector that llmmon's guide names for each unit: `bounded_mean` for rates, `seasonal_change` for the rest."""
-SEASONAL = "llmmon seasonal_change"
+OURS = "llmmon"
+"""`seasonal_change`, which a monitor gets that names no detector and has a week of reference."""
 FOLDED = "llmmon reference_change"
 FOLDED_STREAMS, FOLDED_WINDOWS = 10, 500
 """`reference_change` has no array form: that many streams are folded, of at most so many windows."""
-_CHUNK = 20
+_CHUNK = 50
 
 
 def evidence(streams: Streams, min_effect: Floats | None = None) -> dict[str, LogEvidence]:
-    """Return the evidence of each way to choose llmmon's detectors, for smallest effects of shape (n_streams,)."""
+    """Return the evidence of llmmon's detectors, for smallest effects of shape (n_streams,)."""
     smallest = np.zeros(streams.shape[0]) if min_effect is None else min_effect
     chunks = [range(first, min(first + _CHUNK, streams.shape[0])) for first in range(0, streams.shape[0], _CHUNK)]
-    seasonal = [_on_arrays(streams, list(chunk), smallest, shift_ratios) for chunk in chunks]
+    seasonal = [_on_arrays(streams, chunk, smallest) for chunk in chunks]
     log_e, effect = (np.concatenate(parts) for parts in zip(*seasonal, strict=True))
-    by_unit = log_e.copy()
-    rates = [row for row, unit in enumerate(streams.units) if unit == "rate"]
-    for first in range(0, len(rates), _CHUNK):
-        rows = rates[first : first + _CHUNK]
-        by_unit[rows] = _on_arrays(streams, rows, smallest, BoundedMean(burn_in=streams.n_reference).bets)[0]
-    found = {BY_UNIT: (by_unit, effect), SEASONAL: (log_e, effect)}
+    found = {OURS: (log_e, effect)}
     if streams.shape[1] <= FOLDED_WINDOWS:
         few = streams.top(FOLDED_STREAMS)
         found[FOLDED] = folded(ReferenceChange(burn_in=streams.n_reference), few)
     return found
 
 
-def _on_arrays(streams: Streams, rows: list[int], min_effect: Floats, ratios: Ratios) -> LogEvidence:
+def _on_arrays(streams: Streams, rows: range, min_effect: Floats) -> LogEvidence:
     k, hours = streams.n_reference, streams.hours + FIRST_MONDAY
     values, variances, smallest = streams.values[rows], streams.variances[rows], min_effect[rows, None]
-    log_e = log_evidence(values, variances, hours, ratios, burn_in=k, min_effect=smallest)  # type: ignore[arg-type]
+    log_e = log_evidence(values, variances, hours, shift_ratios, burn_in=k, min_effect=smallest)  # type: ignore[arg-type]
     rhythm = Rhythm.learn(values[:, :k], variances[:, :k], hours[:k])
     return log_e, (values - rhythm.at(hours)[0])[:, k:]
 
@@ -129,7 +122,7 @@ def decide(log_e: Floats, effect: Floats, *, min_effect: Floats, alpha: float = 
     m = len(log_e)
     first = np.full(m, -1, dtype=np.int64)
     relevant = (np.abs(effect) >= min_effect[:, None]) & (effect != 0)
-    worst = -math.inf
+    worst = float(np.where(relevant, log_e, -np.inf).max()) - math.log(m)
     for column in np.flatnonzero(log_e.max(axis=0) >= min(0.0, math.log(1 / alpha))):
         order = np.argsort(-log_e[:, column], kind="stable")
         spent = np.log(np.arange(1, m + 1)) + log_e[order, column] - math.log(m)

@@ -95,11 +95,12 @@ def power(runs: int, seed: int) -> Grid:
     cases = [("refusal", n_pairs, replace(QUIET, refuses_her=GAP)) for n_pairs in (8, 12, 20)] + [
         ("sentiment", n_pairs, replace(QUIET, colder_to_her=GAP)) for n_pairs in (8, 20, 40)
     ]
-    rows = []
+    rows, n_months = [], max(6, runs // 31)
     for case, (outcome, n_pairs, biased) in enumerate(cases):
         key = f"gap-{outcome}", "all"
         announced = [
-            _announced(key, month(QUIET, n_pairs, np.random.default_rng([seed, case, 1, place]))) for place in range(6)
+            _announced(key, month(QUIET, n_pairs, np.random.default_rng([seed, case, 1, place])))
+            for place in range(n_months)
         ]
         found = sum(
             key in alarms(month(biased, n_pairs, np.random.default_rng([seed, case, 0, place]), check=place == 0))
@@ -111,7 +112,7 @@ def power(runs: int, seed: int) -> Grid:
         rows.append((*told, f"{found / runs:.0%} ({low:.0%} to {high:.0%})", f"{100 * (found / runs - said):+.1f}"))
     return Grid(
         title=f"a gap of 5 points found within {N_WINDOWS} windows ({runs} deployments of {len(rules())} streams, "
-        f"alpha {ALPHA}, seed {seed}; announced from a quiet month before, mean and range over 6)",
+        f"alpha {ALPHA}, seed {seed}; announced from a quiet month before, mean and range over {n_months})",
         columns=("outcome", "pairs in all", "announced", "found (95% interval)", "difference, points"),
         rows=rows,
     )
@@ -199,7 +200,7 @@ def _compare(ours: Estimate, theirs: Estimate) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replays:
-    """One window: places in `PROMPTS` that were asked, and by outcome the scores of each of `VARIANTS`, shape (3, n)."""
+    """One window: places in `PROMPTS` that were asked, and by outcome the scores of `VARIANTS`, shape (3, n)."""
 
     prompts: np.ndarray[Any, np.dtype[np.int64]]
     scores: Mapping[str, Floats]

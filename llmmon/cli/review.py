@@ -12,6 +12,7 @@ import click
 from llmmon.cli import context
 from llmmon.config import Config
 from llmmon.errors import ConfigError, ReviewError
+from llmmon.model import Window
 from llmmon.pipeline.draw_review import draw_review
 from llmmon.pipeline.fix_anchors import fix_anchors, fix_own_anchors
 from llmmon.pipeline.keep_reviews import CANNOT_TELL, keep_reviews, reviews_of_lines
@@ -48,7 +49,7 @@ def draw(
     config = context.configuration(config_path)
     database = context.open_database(database_url)
     windows = context.windows(config, window_text)
-    span = type(windows[0])(start=windows[0].start, end=windows[-1].end)
+    span = Window(start=windows[0].start, end=windows[-1].end)
     rows = []
     for name, judged in _reviewed(config, context.chosen(config, deployments), scorer):
         result = draw_review(database, config, name, judged, span)

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from llmmon.config.records import Name, PluginConfig, Record, must_exist
+from llmmon.config.record import Name, PluginConfig, Record, must_exist
 
 
 class AnchorerConfig(Record):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from llmmon.config.records import CounterfactualConfig
+from llmmon.config.deployment import CounterfactualConfig
 
 _ALPHA: Final = 0.05
 

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from llmmon.config.anchorer import AnchorerConfig
 from llmmon.config.counterfactual import with_counterfactuals
-from llmmon.config.records import Config, Record
+from llmmon.config.record import Record
+from llmmon.config.records import Config
 from llmmon.errors import ConfigError
 from llmmon.model import digest_of
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from llmmon.detectors.rhythm import Ints, Rhythm
 from llmmon.detectors.start_mixture import Floats
@@ -21,7 +22,9 @@ _SMALLEST_SCALE: Final = 0.25
 """Least scale of an innovation: windows that were all but equal so far may differ by a part of their usual error."""
 _MEDIAN_OF_NORMAL: Final = 0.6745
 """Median of the absolute value of a standard normal variable."""
-_DAY_IN_BAND: Final = 0.999
+_RHYTHM: Final = 0.5
+"""A stream has a rhythm where what is expected swings by so many deviations of a window."""
+_DAY_IN_BAND: Final = 0.9999
 """The level of all but so many reference days lies in the band."""
 
 
@@ -42,6 +45,10 @@ class Baseline:
         states of itself is small by luck where its rows happen to be alike, and absent where they all are.
     band : array of shape (n_streams,)
         How far, in standardised units, the level of whole days wanders while nothing changes.
+    n : array of shape (n_streams,)
+        Windows that the level was learnt from.
+    level_error : array of shape (n_streams,)
+        Standard error, in standardised units, of the mean of all.
 
     Notes
     -----
@@ -52,8 +59,9 @@ class Baseline:
     heaviest tails that the data allow, and its scale is raised by some 3 standard errors: both guard the far tail,
     which so few windows cannot show.
 
-    The band holds the levels of the reference days beyond what independent innovations would give: their largest and
-    the 99.9% quantile of a t fitted to them, whichever is more, and three standard errors of the mean of all.
+    A stream whose windows depend on the hour, the day or the window before has a band. It holds the levels of the
+    reference days beyond what independent innovations would give: their largest or the 99.99% quantile of a t fitted to
+    them, whichever is more; and three standard errors of the mean of all. A stream that shows no dependence has none.
     """
 
     rhythm: Rhythm
@@ -63,6 +71,8 @@ class Baseline:
     tails: Floats
     error: Floats
     band: Floats
+    n: Floats
+    level_error: Floats
 
     @classmethod
     def learn(cls, values: Floats, variances: Floats, hours: Floats, *, floor: float = 0.0) -> Self:
@@ -86,12 +96,15 @@ class Baseline:
         correlation = pairs.sum(axis=1) / np.maximum(np.nansum(z[:, :-1] ** 2, axis=1), np.finfo(float).tiny)
         correlation = np.clip(correlation + (1 + 3 * correlation) / n, 0.0, _LARGEST_CORRELATION)
         u = innovations(z, correlation)
-        centre, scale, tails = _student_fit(u, given_up=_LIKELIHOOD_GIVEN_UP)
+        untied = innovations((_untied(values, error) - expected) / spread, correlation)
+        centre, scale, tails = _student_fit(untied, given_up=_LIKELIHOOD_GIVEN_UP)
         scale = np.maximum(scale * (1 + 2 / np.sqrt(n)), _SMALLEST_SCALE)
         level_error = np.sqrt(np.nanmean(u**2, axis=1) / n) / (1 - correlation)
         # jumps between days must not count as what explains the days: the median does not see them
         usual = (np.nanmedian(np.abs(u), axis=1) / _MEDIAN_OF_NORMAL) ** 2
-        wander = _wander(z, day_blocks(hours), usual / (1 - correlation) ** 2)
+        wander, differ = _wander(z, day_blocks(hours), usual / (1 - correlation) ** 2)
+        swing = expected.std(axis=1) > _RHYTHM * np.median(spread, axis=1)
+        depends = differ | swing | (correlation > 2 / np.sqrt(n))
         return cls(
             rhythm=rhythm,
             correlation=correlation,
@@ -99,26 +112,41 @@ class Baseline:
             scale=scale,
             tails=tails,
             error=error,
-            band=wander + 3 * level_error,
+            band=np.where(depends, wander + 3 * level_error, 0.0),
+            n=n.astype(np.float64),
+            level_error=level_error,
         )
 
     def expectation(self, variances: Floats, hours: Floats, *, floor: float = 0.0) -> tuple[Floats, Floats]:
         """Return what is expected of windows and their standard deviation, both of shape (n_streams, n_windows)."""
         return _expectation(self.rhythm, self.error, variances, hours, floor)
 
-    def log_density(self, u: Floats) -> Floats:
-        """Return the log density of innovations, but for a constant; `u` has shape (n_streams, ...)."""
-        shape = (-1,) + (1,) * (u.ndim - 1)
-        tails, scale = self.tails.reshape(shape), self.scale.reshape(shape)
-        found: Floats = -(tails + 1) / 2 * np.log1p((u / scale) ** 2 / tails)
-        return found
+    def next_centre(self, centre: Floats, u: Floats, n: Floats) -> Floats:
+        r"""Return the innovations' centre after one more window, so that the level's own error does not last.
+
+        Parameters
+        ----------
+        centre : array of shape (n_streams,)
+            The centre so far.
+        u : array of shape (n_streams,)
+            The window's innovation, centred by it; NaN where there is none.
+        n : array of shape (n_streams,)
+            Windows that the centre was learnt from, the reference's among them.
+
+        Notes
+        -----
+        Half a step of Fisher scoring for the location of Student's t,
+        :math:`\frac{\nu + 3}{\nu + (u/s)^2}\,\frac{u}{2n}`: what an outage says hardly counts. A whole step would keep
+        the mean of all windows where tails are light, and learn a small change away while it is being found.
+        """
+        step = (self.tails + 3) / (self.tails + (u / self.scale) ** 2) * u / (2 * (n + 1))
+        moved: Floats = centre + np.where(np.isfinite(step), step, 0.0)
+        return moved
 
     def to_json(self) -> dict[str, Any]:
         """Return the baseline of one stream as JSON values."""
         rhythm = {name.name: getattr(self.rhythm, name.name)[0].tolist() for name in fields(self.rhythm)}
-        own = {
-            name: float(getattr(self, name)[0]) for name in ("correlation", "centre", "scale", "tails", "error", "band")
-        }
+        own = {own.name: float(getattr(self, own.name)[0]) for own in fields(self) if own.name != "rhythm"}
         return {"rhythm": rhythm, **own}
 
     @classmethod
@@ -166,22 +194,43 @@ def _expectation(
     return expected, spread
 
 
-def _wander(z: Floats, length: int, long_run_variance: Floats) -> Floats:
-    """Return how far the means of whole blocks wander beyond what the innovations' long-run variance explains."""
+def _untied(values: Floats, error: Floats) -> Floats:
+    """Return the values with equal ones spread evenly over half the way to the next ones, at most a standard error.
+
+    Few events make few different values. A density fitted to them as they are is a spike on the most frequent one.
+    """
+    place_in_tie: Floats = np.random.default_rng(0).uniform(-1, 1, size=(values.shape[1],))
+    found = values.copy()
+    for row, most in zip(found, np.sqrt(error), strict=True):
+        seen = np.isfinite(row)
+        distinct, which, n = np.unique(row[seen], return_inverse=True, return_counts=True)
+        if 1 < len(distinct) < len(which):
+            gaps = np.diff(distinct)
+            half: Floats = np.minimum(np.minimum(np.append(gaps, gaps[-1]), np.insert(gaps, 0, gaps[0])) / 2, most)
+            half[n == 1] = 0.0
+            row[seen] += half[which] * place_in_tie[seen]
+    return found
+
+
+def _wander(z: Floats, length: int, long_run_variance: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return how far the means of whole blocks wander beyond what the innovations' long-run variance explains.
+
+    And whether they differ by more than chance: two standard errors of a variance.
+    """
     n = z.shape[1] // length
     if n < 4:
-        return np.zeros(len(z))
+        return np.zeros(len(z)), np.zeros(len(z), dtype=bool)
     blocks = z[:, : n * length].reshape(len(z), n, length)
     seen = np.isfinite(blocks).sum(axis=2)
     means = np.where(seen > length / 2, np.nan_to_num(blocks).sum(axis=2) / np.maximum(seen, 1), 0.0)
-    unexplained = np.maximum(0.0, 1 - long_run_variance / length / np.maximum(means.var(axis=1), np.finfo(float).tiny))
+    explained = long_run_variance / length / np.maximum(means.var(axis=1), np.finfo(float).tiny)
     from scipy.special import stdtrit
 
     centre, scale, tails = _student_fit(means, given_up=_LIKELIHOOD_GIVEN_UP / 2)
     usual = np.abs(centre) + scale * stdtrit(tails, _DAY_IN_BAND)
     largest = np.abs(means).max(axis=1) * (1 + 2 / math.sqrt(n))
-    found: Floats = np.sqrt(unexplained) * np.maximum(largest, usual)
-    return found
+    found: Floats = np.sqrt(np.maximum(0.0, 1 - explained)) * np.maximum(largest, usual)
+    return found, explained * (1 + 2 * math.sqrt(2 / (n - 1))) < 1
 
 
 def _student_fit(u: Floats, *, given_up: float) -> tuple[Floats, Floats, Floats]:

@@ -43,7 +43,8 @@ class BoundedMean:
     Notes
     -----
     With :math:`m_t` the value that `Baseline` expects of a window, or given the one before where that is more, and
-    :math:`b_t` its band in the value's unit and half as much again, a bet on a rise turns wealth 1 into
+    :math:`b_t` its band and three standard errors of its level in the value's unit, and half as much again, a bet on a
+    rise turns wealth 1 into
 
     .. math:: 1 + \lambda\,(y_t - m_t - b_t), \qquad 0 \le \lambda < 1 / (m_t + b_t - low),
 
@@ -97,12 +98,20 @@ class BoundedMean:
             direction=direction,
         )
 
-    def bets(self, baseline: Baseline, z: Floats, expected: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    def bets(
+        self,
+        baseline: Baseline,
+        z: Floats,
+        centre: Floats,  # noqa: ARG002
+        expected: Floats,
+        spread: Floats,
+    ) -> tuple[Floats, Floats]:
         """Return the log wealth of each bet, as `learned_stream.Ratios` asks for."""
         phi = baseline.correlation[:, None]
         before = np.concatenate([np.full((len(z), 1), np.nan), z[:, :-1]], axis=1)
         drawn = spread * phi * np.nan_to_num(before)
-        value, band = expected + spread * z, _RARE_EVENTS * spread * baseline.band[:, None]
+        value = expected + spread * z
+        band = _RARE_EVENTS * spread * (baseline.band + 3 * baseline.level_error)[:, None]
         least = _NEVER_IMPOSSIBLE * (self.high - self.low)
         up = np.clip(expected + np.maximum(drawn, 0) + band, self.low + least, self.high)[:, None, :]
         down = np.clip(expected + np.minimum(drawn, 0) - band, self.low, self.high - least)[:, None, :]

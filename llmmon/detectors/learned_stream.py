@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from llmmon.detectors.base import State, check_sides, counts, squared_error
-from llmmon.detectors.baseline import Baseline, day_blocks, resampled_days
+from llmmon.detectors.baseline import Baseline, day_blocks, innovations, resampled_days
 from llmmon.detectors.e_value import bounded
 from llmmon.detectors.rhythm import hours_of
 from llmmon.detectors.start_mixture import HOURS, Floats, advance, log_start_weights, paths, tempering
@@ -28,13 +28,17 @@ _NEW_LEVEL: Final = 48
 class Ratios(Protocol):
     """What the windows say for each alternative, against the baseline."""
 
-    def __call__(self, baseline: Baseline, z: Floats, expected: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    def __call__(
+        self, baseline: Baseline, z: Floats, centre: Floats, expected: Floats, spread: Floats
+    ) -> tuple[Floats, Floats]:
         """Return log ratios of shape (n_streams, n_alternatives, n_windows).
 
         Parameters
         ----------
         z : array of shape (n_streams, n_windows)
             Standardised windows, NaN where there is none; the one before the first is unknown.
+        centre : array of shape (n_streams, n_windows)
+            Of the innovations, by all windows before.
         expected, spread : arrays of shape (n_streams, n_windows)
             What was expected and its standard deviation, in the value's unit.
 
@@ -85,6 +89,8 @@ def step(
     if value is None:
         reason = f"no value: {measurement.estimate.reason}"
         return state, Evidence(**common, e_value=None, relevant=False, reason=reason)
+    if "known" in state and "cost" not in state["known"]:
+        state = begin()  # stored before llmmon learnt what it needs now
     floor = min_effect * _TAKEN_FOR_GRANTED
     row = [hours_of(window.start), value, squared_error(measurement)]
     length = (window.end - window.start).total_seconds() / 3600
@@ -133,17 +139,37 @@ def log_evidence(
     baseline = Baseline.learn(values[:, :burn_in], variances[:, :burn_in], hours[:burn_in], floor=floor)
     expected, spread = baseline.expectation(variances, hours, floor=floor)
     z = (values - expected) / spread
-    power = _powers(baseline, z[:, :burn_in], expected[:, :burn_in], spread[:, :burn_in], hours, ratios)[:, :, None]
-    first, later = (part[..., burn_in:] * power for part in ratios(baseline, z, expected, spread))
+    known = z[:, :burn_in], expected[:, :burn_in], spread[:, :burn_in]
+    cost, power = (part[:, :, None] for part in _quiet(baseline, *known, hours, ratios))
+    centre = _centres(baseline, z, burn_in)
+    first, later = ((part[..., burn_in:] - cost) * power for part in ratios(baseline, z, centre, expected, spread))
     weights = log_start_weights(1, len(hours) - burn_in, windows_per_year=HOURS / (hours[1] - hours[0]))
     found: Floats = np.logaddexp.reduce(paths(first, later, weights), axis=1) - np.log(first.shape[1])
     return found
 
 
-def _powers(baseline: Baseline, z: Floats, expected: Floats, spread: Floats, hours: Floats, ratios: Ratios) -> Floats:
+def _centres(baseline: Baseline, z: Floats, burn_in: int) -> Floats:
+    """Return the innovations' centre before every window: the reference's up to the first tested one."""
+    u, centre, n = innovations(z, baseline.correlation), baseline.centre, baseline.n
+    found = np.repeat(centre[:, None], z.shape[1], axis=1)
+    for t in range(burn_in, z.shape[1]):
+        found[:, t] = centre
+        centre = baseline.next_centre(centre, u[:, t] - centre, n)
+        n = n + np.isfinite(u[:, t])
+    return found
+
+
+def _quiet(
+    baseline: Baseline, z: Floats, expected: Floats, spread: Floats, hours: Floats, ratios: Ratios
+) -> tuple[Floats, Floats]:
+    """Return what log ratios lose for a mean of at most 1 on quiet windows, and the power they are raised to."""
     places = resampled_days(z.shape[1], day_blocks(hours), n_windows=_QUIET_WINDOWS)
-    first, later = ratios(baseline, z[:, places], expected[:, places], spread[:, places])
-    return tempering(first[..., 1:], later[..., 1:])  # before the first window there is none to jump from
+    centre = np.broadcast_to(baseline.centre[:, None], (len(z), len(places)))
+    first, later = ratios(baseline, z[:, places], centre, expected[:, places], spread[:, places])
+    first, later = first[..., 1:], later[..., 1:]  # before the first window there is none to jump from
+    means = (np.logaddexp.reduce(part, axis=-1) - np.log(part.shape[-1]) for part in (first, later))
+    cost = np.maximum(0.0, np.maximum(*means))
+    return cost, tempering(first - cost[..., None], later - cost[..., None])
 
 
 def _known(state: State, rows: list[list[float]], length: float, ratios: Ratios, floor: float) -> State:
@@ -153,20 +179,22 @@ def _known(state: State, rows: list[list[float]], length: float, ratios: Ratios,
         old = Baseline.from_json(state["known"]["baseline"])
         away = np.nanmean(values - old.rhythm.at(hours)[0], axis=1, keepdims=True)
         rhythm = replace(old.rhythm, expected=old.rhythm.expected + away)
-        error = 3 * old.scale / (1 - old.correlation) / np.sqrt(len(rows))
-        baseline = replace(old, rhythm=rhythm, band=old.band + error)
+        error, n = old.level_error * np.sqrt(old.n / len(rows)), np.array([float(len(rows))])
+        baseline = replace(old, rhythm=rhythm, level_error=error, n=n)
     else:
         baseline = Baseline.learn(values, variances, hours, floor=floor)
     expected, spread = baseline.expectation(variances, hours, floor=floor)
     z = (values - expected) / spread
     if "known" in state:
-        power = state["known"]["power"]
+        quiet = {name: state["known"][name] for name in ("cost", "power")}
     else:
-        power = _powers(baseline, z, expected, spread, hours, ratios)[0].tolist()
+        cost, power = _quiet(baseline, z, expected, spread, hours, ratios)
+        quiet = {"cost": cost[0].tolist(), "power": power[0].tolist()}
     return {
-        "known": {"baseline": baseline.to_json(), "power": power},
+        "known": {"baseline": baseline.to_json(), **quiet},
         "n_reference": len(rows),
         "n": 0,
+        "centre": float(baseline.centre[0]),
         "last": [float(hours[-1]), float(z[0, -1])],
         "log_a": None,
         "since": None,
@@ -178,20 +206,31 @@ def _tested(
 ) -> tuple[dict[str, Any], float, float]:
     """Return the state after one more window, the log e-value, and what was expected of the window."""
     baseline = Baseline.from_json(state["known"]["baseline"])
-    power = np.array(state["known"]["power"], dtype=np.float64)
+    cost, power = (np.array(state["known"][name], dtype=np.float64) for name in ("cost", "power"))
     hours, last = row[0], state["last"]
     moments = np.array([hours - length, hours])
     expected, spread = baseline.expectation(np.full((1, 2), row[2]), moments, floor=floor)
     before = last[1] if abs(hours - last[0] - length) < length / 2 else np.nan
     z = np.array([[before, (row[1] - expected[0, 1]) / spread[0, 1]]])
-    first, later = (part[0, :, 1] * power for part in ratios(baseline, z, expected, spread))
+    centre = np.array([state["centre"]])
+    both = np.broadcast_to(centre[:, None], z.shape)
+    first, later = ((part[0, :, 1] - cost) * power for part in ratios(baseline, z, both, expected, spread))
     n = state["n"] + 1
+    u = innovations(z, baseline.correlation)[:, 1] - centre
+    centre = baseline.next_centre(centre, u, baseline.n + state["n"])
     (weight,) = log_start_weights(n, n, windows_per_year=HOURS / length)
     old = np.full(len(power), -np.inf) if state["log_a"] is None else np.array(state["log_a"], dtype=np.float64)
     log_a = advance(old, first, later, weight)
     begins = weight + first >= old + later
     since = [hours if new else start for new, start in zip(begins, state["since"] or [hours] * len(power), strict=True)]
-    after = {**state, "n": n, "last": [hours, float(z[0, 1])], "log_a": log_a.tolist(), "since": since}
+    after = {
+        **state,
+        "n": n,
+        "centre": float(centre[0]),
+        "last": [hours, float(z[0, 1])],
+        "log_a": log_a.tolist(),
+        "since": since,
+    }
     return after, float(np.logaddexp.reduce(log_a) - np.log(len(power))), float(expected[0, 1])
 
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,8 +18,10 @@ from llmmon.errors import ModelNotFoundError
 SHIPPED: Final = Path(__file__).with_name("weights")
 """Folder of the encoder that comes with llmmon: ``model.safetensors``, ``tokenizer.json`` and its model card."""
 
-_BATCH_CHARACTERS: Final = 1 << 19
-"""Texts encoded together: the vectors of their tokens take some 100 MiB."""
+_BATCH_CHARACTERS: Final = 1 << 20
+"""Texts tokenised together."""
+_TOKENS_AT_A_TIME: Final = 1 << 14
+"""Of one text, whose vectors then take 16 MiB."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -87,16 +88,12 @@ class StaticEncoder:
         """
         sums = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for part in _batches(texts):
-            encodings = self.tokenizer.encode_batch_fast(
-                [tokenizable(text) for text in texts[part]], add_special_tokens=False
-            )
-            ids = [encoding.ids for encoding in encodings]
-            lengths = np.fromiter(map(len, ids), dtype=np.intp, count=len(ids))
-            flat = np.fromiter(chain.from_iterable(ids), dtype=np.intp, count=int(lengths.sum()))
-            filled = np.flatnonzero(lengths)  # reduceat would give an empty text its neighbour's first token
-            if len(filled):
-                starts = (np.cumsum(lengths) - lengths)[filled]
-                sums[part.start + filled] = np.add.reduceat(self.table[flat], starts, axis=0)
+            batch = [tokenizable(text) for text in texts[part]]
+            encodings = self.tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+            for row, encoding in enumerate(encodings, part.start):
+                ids = encoding.ids
+                for first in range(0, len(ids), _TOKENS_AT_A_TIME):
+                    sums[row] += self.table[ids[first : first + _TOKENS_AT_A_TIME]].sum(axis=0)
         norms = np.linalg.norm(sums, axis=1, keepdims=True)
         np.divide(sums, norms, out=sums, where=norms > 0)
         return sums

@@ -8,7 +8,8 @@ from typing import Annotated, Final
 
 from pydantic import Field, ValidationError
 
-from llmmon.config.records import Name, Record, SentinelConfig
+from llmmon.config import SentinelConfig
+from llmmon.config.record import Name, Record
 from llmmon.errors import ConfigError
 from llmmon.model import Message, digest_of
 

@@ -22,6 +22,7 @@ from llmmon.metrics.base import Metric, WindowData
 from llmmon.metrics.columns import AS_LOGGED, CATEGORIES, LATENCIES, NUMBERS, TEXTS
 from llmmon.metrics.drift.text_statistic import TextStatistic
 from llmmon.metrics.intervals import Floats, quantile_estimate
+from llmmon.metrics.quality.anchor_shift import AnchorShift
 from llmmon.model import LOGGED
 from llmmon.pipeline.wording import wording
 
@@ -92,6 +93,8 @@ def reading_of(metric: Metric, unit: str, before: WindowData, now: WindowData) -
     given: Any = metric
     field, scorer = _field_of(given), getattr(given, "scorer", None)
     lane = getattr(given, "lane", LOGGED)
+    if isinstance(metric, AnchorShift):
+        return NoReading(reason="anchors are no requests of production: what moves on them is the judge")
     if getattr(given, "variant", AS_LOGGED) != AS_LOGGED or hasattr(given, "group"):
         return NoReading(reason=f"{metric.plugin_name} compares requests with each other: none has a value of its own")
     if field in _OF_REQUESTS:

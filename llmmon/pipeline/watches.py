@@ -10,8 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 import llmmon
-from llmmon.config import Config, DeploymentConfig, MonitorConfig
-from llmmon.config.records import PluginConfig
+from llmmon.config import Config, DeploymentConfig, MonitorConfig, PluginConfig
 from llmmon.detectors.base import Detector, detectors
 from llmmon.model import Provenance
 from llmmon.pipeline.judge import Rule

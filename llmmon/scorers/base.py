@@ -18,6 +18,8 @@ class Scorer(Protocol):
     - ``risk_threshold: float``, for `llmmon evaluate`: from which risk (the value, or its largest possible value minus
       the value where higher is better) a response counts as found. Fixed on training data.
     - ``size_bytes: int``, of its model.
+    - ``costs: ClassVar[bool]``, true when every judgement is paid: nothing is then judged again but the score stage.
+      What was paid stands under ``usage`` in the evidence, see `llmmon.store.judge_usage`.
 
     Attributes
     ----------

@@ -37,8 +37,8 @@ class HallucinationRisk:
         part that is named here and cannot be had for a response makes the whole absent; none is left out silently.
     n_labels : int
         Labelled answers that the coefficients were fitted to; 0: none, and every value is marked.
-    min_siblings, min_similarity, model, revision, device
-        As in ``semantic_entropy``; `n_labels` holds for them as they were when fitted.
+    min_siblings, min_similarity, model, revision, device : as in ``semantic_entropy``
+        `n_labels` holds for them as they were when fitted.
 
     References
     ----------
@@ -58,7 +58,7 @@ class HallucinationRisk:
     min_similarity: float = 0.8
     model: str | None = None
     revision: str | None = None
-    device: str = "cpu"
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.coefficients) - {"intercept", *PARTS})

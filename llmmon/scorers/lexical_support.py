@@ -11,24 +11,8 @@ from typing import Any, ClassVar, Final
 
 from llmmon.model import Direction, Document, Scorable, Score, Span
 from llmmon.scorers.base import scorers
-from llmmon.scorers.text import NO_TEXT, sentences, words
+from llmmon.scorers.text import NO_TEXT, abstains, is_about_context, sentences, words
 
-_ABSTAINS: Final = re.compile(
-    r"""^\W*(?:(?:the\ )?(?:answer|question)\ (?:is\ |can\ ?not\ be\ )?)?
-    (?:unknown|undetermined|not\ (?:known|answerable|sure|determined|stated|enough\ info(?:rmation)?)
-      |unable\ to\ answer
-      |can(?:no|'|\u2019)?t\ (?:be\ (?:determined|answered|known)|answer|tell|say)
-      |can\ not\ be\ determined|no\ answer)\b""",
-    re.VERBOSE | re.IGNORECASE,
-)
-_ABOUT_CONTEXT: Final = re.compile(
-    r"""\b(?:passages?|context|documents?|text|information|sources?|article)\b[^.]{0,60}
-    \b(?:not|no|none|never|doesn['\u2019]t|don['\u2019]t|insufficient|lacks?|unclear)\b
-    | \b(?:no|not\ enough|insufficient|without|none\ of)\b[^.]{0,60}
-      \b(?:passages?|context|documents?|information|mentions?|sources?|details?)\b
-    | \bunable\ to\ (?:answer|determine|provide)|\bcan(?:no|'|\u2019)t\ (?:be\ determined|answer|determine|provide)""",
-    re.VERBOSE | re.IGNORECASE,
-)
 _EMPTY_WORDS: Final = frozenset(
     """a about above after again against all also although am an and any are as at be because been before being below
     between both but by can could did do does doing down during each few for from further had has have having he her
@@ -102,7 +86,7 @@ class LexicalSupport:
             return Score(reason=NO_TEXT)
         if not any(document.content.strip() for document in response.documents):
             return Score(reason="no documents")
-        if _ABSTAINS.match(response.text):
+        if abstains(response.text):
             return Score(reason="the answer abstains: it claims nothing that a document could support")
         passages, rarity, unseen = _index(response.documents, self.stretch)
         claims = list(_claims(response.text))
@@ -128,7 +112,7 @@ class LexicalSupport:
 
 def _claims(text: str) -> list[tuple[re.Match[str], frozenset[str]]]:
     """Return the sentences that claim something, with their stems; one-word ones only where there is nothing longer."""
-    found = [(item, _stems(item.group())) for item in sentences(text) if not _ABOUT_CONTEXT.search(item.group())]
+    found = [(item, _stems(item.group())) for item in sentences(text) if not is_about_context(item.group())]
     longer = [(item, stems) for item, stems in found if len(stems) > 1]
     return longer or [(item, stems) for item, stems in found if stems]
 

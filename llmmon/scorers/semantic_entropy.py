@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Final, Literal, get_args
 
 from llmmon.model import Direction, Scorable, Score
 from llmmon.scorers.base import scorers
@@ -15,6 +15,11 @@ from llmmon.scorers.meaning import Same, contradict, differ_by_name, group_by_me
 from llmmon.scorers.text import NO_TEXT
 
 Correction = Literal["chao_shen", "none"]
+
+_LONGEST_PROMPT: Final = 300
+_LONGEST_TEXT: Final = 1000
+"""Characters of question and answer that a natural-language-inference model is shown, so that a pair fits it."""
+_MAX_TOKENS: Final = 512
 
 
 @scorers.register("semantic_entropy")
@@ -39,7 +44,7 @@ class SemanticEntropy:
     revision : str or None
         Commit of a hub id.
     device : str
-        Where `model` runs.
+        Where `model` runs: ``auto``, ``cpu`` or ``cuda``.
     correction : str
         ``chao_shen`` for what few replays have not shown; ``none`` for the entropy of the shares as counted.
     by_likelihood : bool
@@ -72,7 +77,7 @@ class SemanticEntropy:
     min_similarity: float = 0.8
     model: str | None = None
     revision: str | None = None
-    device: str = "cpu"
+    device: str = "auto"
     correction: Correction = "chao_shen"
     by_likelihood: bool = False
 
@@ -171,9 +176,18 @@ def _same_by_vector(scorer: SemanticEntropy, texts: tuple[str, ...]) -> Same:
 
 
 def _same_by_model(scorer: SemanticEntropy, prompt: str) -> Same:
-    from llmmon.scorers.entailment import Entailment
+    from llmmon.scorers.classifiers.model import load
 
     assert scorer.model is not None
-    judge = Entailment.load(scorer.model, scorer.revision, scorer.device)
-    # an answer of a few words says something only after its question, as in Kuhn et al.
-    return lambda first, second: judge.both_ways(f"{prompt} {first}", f"{prompt} {second}")
+    judge = load(scorer.model, scorer.revision, "nli", scorer.device)
+    entails = judge.column_of("entailment")
+    asked = prompt[-_LONGEST_PROMPT:]
+
+    def same(first: str, second: str) -> bool:
+        # an answer of a few words says something only after its question, as in Kuhn et al.
+        one, other = (f"{asked} {text[:_LONGEST_TEXT]}" for text in (first, second))
+        pairs = [(one, other), (other, one)]
+        answers = judge.ask(pairs, max_tokens=min(judge.longest, _MAX_TOKENS), token_budget=2 * _MAX_TOKENS)
+        return all(int(answer.probabilities[0].argmax()) == entails for answer in answers)
+
+    return same

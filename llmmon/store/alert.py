@@ -14,6 +14,8 @@ from llmmon.model import LOGGED, Json, Segment, Severity, Window, digest_of
 from llmmon.store.database import fetch
 
 _FIELD_OF_METRIC: Final = {"latency_quantile": "latency_ms", "cost": "cost_usd", "error_rate": "status"}
+_SHARES_BEYOND: Final = frozenset({"score_rate", "calibrated_rate"})
+_OF_ANCHORS: Final = "anchor_shift"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +127,11 @@ def telling_requests(
         "sign": 1 if rose else -1,
     }
     scorer = parameters.get("scorer")
+    if metric == _OF_ANCHORS:
+        return []
     if scorer is not None:
+        if metric in _SHARES_BEYOND and parameters.get("side", "below") == "below":
+            place["sign"] = -place["sign"]  # a share of low scores that rises is shown by low scores
         chosen = {"scorer": scorer, "lane": parameters.get("lane", LOGGED)}
         return [row.request_key for row in fetch(connection, "alert/requests_by_score", {**place, **chosen})]
     name = parameters.get("field", _FIELD_OF_METRIC.get(metric))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 
-from llmmon_airflow import steps
+from llmmon_airflow.review_steps import keep_answer
 
 NOT_LABELLED: Final = "not labelled"
 OPTIONS: Final = ("yes", "no", "cannot tell", NOT_LABELLED)
@@ -34,5 +34,5 @@ class AskReviewer(HITLOperator):
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Keep the answer as a review of whoever gave it."""
         answer = super().execute_complete(context, event)
-        steps.keep_answer(self.item, answer["chosen_options"][0], answer["responded_by_user"])
+        keep_answer(self.item, answer["chosen_options"][0], answer["responded_by_user"])
         return answer

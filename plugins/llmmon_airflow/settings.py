@@ -72,3 +72,17 @@ def resolve_connection(name: str) -> Connection:
 def gpu_executor() -> str | None:
     """Return the executor of GPU tasks, from ``LLMMON_GPU_EXECUTOR``; None is Airflow's default one."""
     return os.environ.get("LLMMON_GPU_EXECUTOR") or None
+
+
+def acting_database() -> Database:
+    """Return the database; the audit trail names the running task as the one who acts there."""
+    from airflow.sdk import get_current_context
+
+    task = get_current_context()["ti"]
+    os.environ["LLMMON_ACTOR"] = f"airflow {task.dag_id}.{task.task_id}, run {task.run_id}"
+    return database()
+
+
+def key_of(connection: str) -> str | None:
+    """Return the key of an endpoint: the password of an Airflow connection."""
+    return resolve_connection(connection).password

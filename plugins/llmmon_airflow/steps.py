@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from llmmon.config import Config
 from llmmon.errors import GateError, ReplayError
 from llmmon.model import Stage, Window
-from llmmon_airflow.settings import configuration, database, resolve_connection
+from llmmon_airflow.settings import acting_database, configuration, key_of, resolve_connection
 from llmmon_airflow.windows import resolve_window
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ Counts = dict[str, Any]
 _WINDOW_STAGES: Final[tuple[Stage, ...]] = ("ingest", "sample", "replay", "score", "measure")
 
 
-_ASK_AT_ONCE: Final = 50
-"""Questions that people are asked in one run; the newest first, the others wait on the page."""
 _AT_WORK: Final = timedelta(minutes=15)
 """A window that a stage finished this recently is taken to be on its way through the others."""
 
@@ -39,7 +36,7 @@ def load_source(source: str) -> Counts:
     from llmmon.pipeline.ingest import ingest_source
 
     try:
-        counts = dataclasses.asdict(ingest_source(_store(), configuration(), source))
+        counts = dataclasses.asdict(ingest_source(acting_database(), configuration(), source))
     except GateError:
         deliver()
         raise
@@ -117,9 +114,7 @@ def score() -> Counts:
     from llmmon.pipeline.score_responses import score_responses
 
     def step(database: Database, config: Config, deployment: str, window: Window) -> Any:
-        return score_responses(
-            database, config, deployment, window, resolve=lambda name: resolve_connection(name).password
-        )
+        return score_responses(database, config, deployment, window, resolve=key_of)
 
     return _each(step)
 
@@ -136,7 +131,7 @@ def detect() -> Counts:
     from llmmon.pipeline.detect import detect as detect_changes
 
     config = configuration()
-    return {name: _plain(detect_changes(_store(), config, name)) for name in config.deployments}
+    return {name: _plain(detect_changes(acting_database(), config, name)) for name in config.deployments}
 
 
 def explain() -> Counts:
@@ -144,14 +139,14 @@ def explain() -> Counts:
     from llmmon.pipeline.explain import explain_waiting
 
     config = configuration()
-    return {name: explain_waiting(_store(), config, name) for name in config.deployments}
+    return {name: explain_waiting(acting_database(), config, name) for name in config.deployments}
 
 
 def deliver() -> Counts:
     """Drain the outbox."""
     from llmmon.pipeline.deliver import deliver as drain
 
-    return dataclasses.asdict(drain(_store(), configuration(), resolve_connection))
+    return dataclasses.asdict(drain(acting_database(), configuration(), resolve_connection))
 
 
 def render_reports() -> Counts:
@@ -159,7 +154,7 @@ def render_reports() -> Counts:
     from llmmon.pipeline.render_report import render_report
     from llmmon.store.report import windows_without_report
 
-    config, store = configuration(), _store()
+    config, store = configuration(), acting_database()
     counts = {}
     for name in config.deployments:
         with store.transaction() as connection:
@@ -175,7 +170,7 @@ def certify(deployment: str) -> Counts:
     """State which faults of which size the monitors of one deployment would notice."""
     from llmmon.pipeline.certify import certify as certify_monitors
 
-    found = certify_monitors(_store(), configuration(), deployment)
+    found = certify_monitors(acting_database(), configuration(), deployment)
     return {
         "n_windows": len(found.windows),
         "n_missing_windows": found.n_missing_windows,
@@ -187,71 +182,22 @@ def probe_stereotypes(deployment: str) -> Counts:
     """Probe the replay model of one deployment for stereotypes."""
     from llmmon.pipeline.probe_stereotypes import probe_deployment
 
-    found = probe_deployment(_store(), configuration(), deployment)
+    found = probe_deployment(acting_database(), configuration(), deployment)
     return {"n_probes": len(found), "n_figures": sum(len(probed.figures) for probed in found)}
-
-
-def rescore_anchors() -> Counts:
-    """Let each scorer judge its anchors again, for the day that is over."""
-    from llmmon.pipeline.rescore_anchors import rescore_anchors as judge_again
-
-    config = configuration()
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    day = Window(start=today - timedelta(days=1), end=today)
-    return {name: judge_again(_store(), config, name, day, resolve=resolve_connection) for name in config.deployments}
-
-
-def draw_review() -> list[Counts]:
-    """Draw from days that are over, and return the question of each open item, newest first; no text is in it."""
-    from llmmon.pipeline.draw_review import draw_days
-    from llmmon.store.review import list_items
-
-    config, store = configuration(), _store()
-    log.info("drawn: %s", draw_days(store, config))
-    with store.transaction() as connection:
-        rows = [
-            (row, config.deployments[name].review[row.scorer])
-            for name, deployment in config.deployments.items()
-            for row in list_items(connection, deployment=name, n_rows=_ASK_AT_ONCE)
-            if row.scorer in deployment.review
-        ]
-    return [
-        {
-            "item": row.review_item_id,
-            "subject": f"Item {row.review_item_id}, {row.scorer} of {row.deployment}: {asked.question}",
-            "body": f"Yes: {asked.yes}. No: {asked.no}. Read it on the llmmon page under Review"
-            + (f": {config.ui_url}/review/{row.review_item_id}" if config.ui_url else f", item {row.review_item_id}."),
-        }
-        for row, asked in rows[:_ASK_AT_ONCE]
-    ]
-
-
-def keep_answer(item: int, answer: str, user: dict[str, Any] | None) -> None:
-    """Keep what a person answered as a review; "not labelled", which is also what silence gives, keeps nothing."""
-    from llmmon.pipeline.keep_reviews import CANNOT_TELL, keep_reviews
-    from llmmon.store.review import Review
-
-    label = {"yes": 1, "no": 0}.get(answer)
-    if user is None or (label is None and answer != CANNOT_TELL):
-        log.info("item %d stays open", item)
-        return
-    name = str(user.get("name") or user.get("id"))
-    said = Review(review_item_id=item, reviewer=name, label=label, reason=CANNOT_TELL if label is None else None)
-    keep_reviews(_store(), [said], config_digest=configuration().digest, by=name)
 
 
 def maintain() -> Counts:
     """Make day partitions ahead, retire what is past its retention, expire windows that nobody will finish."""
     from llmmon.pipeline.maintain import maintain as keep_house
 
-    return _plain(keep_house(_store(), configuration()))
+    return _plain(keep_house(acting_database(), configuration()))
 
 
 def roll_up() -> Counts:
     """Merge the latency sketches of days that are over, and print how much of each was measured."""
     from llmmon.pipeline.roll_up import roll_up as roll_up_days
 
-    return _plain(roll_up_days(_store(), configuration()))
+    return _plain(roll_up_days(acting_database(), configuration()))
 
 
 def unfinished_windows() -> list[str]:
@@ -265,7 +211,7 @@ def unfinished_windows() -> list[str]:
     from llmmon.pipeline.ingest import finish_ingest
     from llmmon.store import coverage
 
-    config, store = configuration(), _store()
+    config, store = configuration(), acting_database()
     idle_since = datetime.now(UTC) - _AT_WORK
     found = set()
     for name, deployment in config.deployments.items():
@@ -284,13 +230,6 @@ def unfinished_windows() -> list[str]:
     return sorted(found)
 
 
-def _store() -> Database:
-    """Return the database; the audit trail names the running task as the one who acts there."""
-    task = get_current_context()["ti"]
-    os.environ["LLMMON_ACTOR"] = f"airflow {task.dag_id}.{task.task_id}, run {task.run_id}"
-    return database()
-
-
 def _each(step: Callable[[Database, Config, str, Window], Any], deployments: Sequence[str] | None = None) -> Counts:
     config = configuration()
     window = resolve_window(get_current_context(), config)
@@ -303,7 +242,7 @@ def _each(step: Callable[[Database, Config, str, Window], Any], deployments: Seq
         log.info("no deployment is active in window %s", window)
     counts = {}
     for name in active:
-        counts[name] = _plain(step(_store(), config, name, window))
+        counts[name] = _plain(step(acting_database(), config, name, window))
         log.info("%s, window %s: %s", name, window.key, counts[name])
     return counts
 

@@ -53,7 +53,7 @@ PARAMETERS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("metrics", "score_mean"): _SCORED,
     ("metrics", "score_quantile"): _SCORED,
     ("metrics", "score_rate"): {**_SCORED, "limit": 0.5},
-    ("metrics", "calibrated_rate"): {**_SCORED, "threshold": 0.5},
+    ("metrics", "calibrated_rate"): {**_SCORED, "threshold": 0.5, "side": "above"},
     ("metrics", "anchor_shift"): _SCORED,
     ("metrics", "category_share"): {"field": "route", "category": "chat"},
     ("metrics", "topic_mix"): {"field": "response_text"},

@@ -16,7 +16,7 @@ from llmmon.pipeline.fact_scorer import FactIndex, FactScorer
 from llmmon.pipeline.index_facts import index_facts
 from llmmon.pipeline.ingest import ingest_source
 from llmmon.pipeline.score_responses import score_responses
-from llmmon.scorers.groundedness import Groundedness
+from llmmon.scorers.lexical_support import LexicalSupport
 from llmmon.store.database import Database
 from tests.judge_endpoint import completion, honest, judging
 
@@ -122,7 +122,7 @@ def test_a_claim_is_verified_against_the_fact_that_speaks_of_it(
     """The log's documents are replaced; evidence names document and offsets; without a fact there is a reason."""
     asked = {
         "May I return it?": "Yes, you may return goods within 30 days of delivery.",
-        "Where do parcels come from?": "Parcels are shipped from our warehouse in Lisbon.",
+        "Where do parcels come from?": "Parcels swim to our dolphins in Lisbon every full moon.",
         "Who was Beethoven?": "A composer born in Bonn.",
     }
     rows = []
@@ -132,7 +132,7 @@ def test_a_claim_is_verified_against_the_fact_that_speaks_of_it(
         row["response"]["choices"][0]["message"]["content"] = text
         rows.append(row)
     jsonl(rows)
-    settings = config(TOML + 'verified = {judge = "groundedness", facts = "handbook"}\n')
+    settings = config(TOML + 'verified = {judge = "lexical_support", facts = "handbook"}\n')
     ingest_source(database, settings, "logs")
     with pytest.raises(ConfigError, match=r"facts handbook: nothing is indexed; run `llmmon facts index handbook`"):
         score_responses(database, settings, "assistant", FIVE)
@@ -160,7 +160,7 @@ def test_evidence_offsets_are_those_of_the_document(
     index = FactIndex.load("handbook", settings.facts["handbook"], database.transaction)
     claim = "Parcels are shipped from our warehouse in Rotterdam."
     asked = Scorable(request_key=1, lane="logged", variant="as_logged", repeat=0, messages=(), documents=(), text=claim)
-    score = FactScorer(Groundedness(), index).score(asked)
+    score = FactScorer(LexicalSupport(), index).score(asked)
     (sentence,) = score.evidence["sentences"]
     source = {"long.txt": text, "shop.jsonl#shipping": SHIPPING}[sentence["document"]]
     assert "Rotterdam" in source[sentence["evidence_start"] : sentence["evidence_end"]]

@@ -152,13 +152,16 @@ def quiet_streams(kind: str, n_windows: int, seed: int) -> tuple[np.ndarray, np.
     if kind == "days":
         level = np.repeat(random.normal(size=(60, n_windows // 24 + 1)), 24, axis=1)[:, :n_windows]
         return level + random.normal(size=shape), none
+    if kind == "few events":  # most windows have none, and so the same value
+        value = random.binomial(30, 0.02, size=shape) / 30
+        return value, np.maximum(value * (1 - value), 0.01) / 30
     n = 120  # rates that vary more between windows than a binomial does
     rate = random.beta(3, 97, size=shape)
     value = random.binomial(n, rate) / n
     return value, np.maximum(value * (1 - value), 0.01) / n
 
 
-QUIET = ("normal", "heavy", "lognormal", "dependent", "rhythm", "days", "rates")
+QUIET = ("normal", "heavy", "lognormal", "dependent", "rhythm", "days", "rates", "few events")
 
 
 @pytest.mark.parametrize("kind", QUIET)

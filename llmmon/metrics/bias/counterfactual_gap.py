@@ -46,12 +46,12 @@ class CounterfactualGap:
     Notes
     -----
     Several swaps of one request are averaged first. The 95% interval is Bonett and Price's for outcomes of 0 and 1, and
-    that of a mean corrected for skewness otherwise, over requests; requests of one user count as dependent, and
-    so do copies of one prompt where no user is logged. ``smallest_detectable_gap`` is what one such window finds with probability 80%, from the pairs'
-    own variance; a detector that adds windows up finds less. ``pairs`` tells each direction with an exact (McNemar) or
-    t p-value, Holm-corrected over them. Prompts that name both groups alike have no direction; they are counted and
-    left out. ``noise_floor`` is the mean absolute difference between two plain replays, where the lane has a ``repeat``
-    at the temperature ``"as_logged"``.
+    that of a mean corrected for skewness otherwise, over requests; requests of one user count as dependent, and so do
+    copies of one prompt where no user is logged. ``smallest_detectable_gap`` is what one such window finds with
+    probability 80%, from the pairs' own variance; a detector that adds windows up finds smaller ones. ``pairs`` tells
+    each direction with an exact (McNemar) or t p-value, Holm-corrected over them. Prompts that name both groups alike
+    have no direction; they are counted and left out. ``noise_floor`` is the mean absolute difference between two plain
+    replays, where the lane has a ``repeat`` at the temperature ``"as_logged"``.
 
     References
     ----------

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llmmon.errors import ConfigError
-from llmmon.scorers.entailment import Entailment
+from llmmon.errors import ConfigError, ModelNotFoundError
 from llmmon.scorers.semantic_entropy import SemanticEntropy
 from tests.unit.scorers.test_uncertainty import replay
 
@@ -62,13 +61,14 @@ def test_a_model_decides_in_place_of_the_encoder(nli: Path) -> None:
 
 def test_a_model_that_is_missing_or_no_judge_of_entailment_is_an_error(nli: Path, tmp_path: Path) -> None:
     """It names the setting and is not replaced by another."""
-    with pytest.raises(ConfigError, match=r"no folder with \*\.safetensors"):
-        Entailment.load(str(tmp_path), None, "cpu")
+    response = replay("Paris.", "Lyon, of course.", "I do not know.", prompt=OPEN)
+    with pytest.raises(ModelNotFoundError, match=r"no \*\.safetensors file there"):
+        SemanticEntropy(model=str(tmp_path)).score(response)
     config = nli / "config.json"
     changed = tmp_path / "model"
     changed.mkdir()
     for path in nli.iterdir():
         (changed / path.name).write_bytes(path.read_bytes())
     (changed / "config.json").write_text(config.read_text("utf-8").replace("ENTAILMENT", "AGREES"), "utf-8")
-    with pytest.raises(ConfigError, match=r"expected a label 'entailment'; the model has agrees"):
-        Entailment.load(str(changed), None, "cpu")
+    with pytest.raises(ConfigError, match=r"no label 'entailment'; it has: .*AGREES"):
+        SemanticEntropy(model=str(changed)).score(response)
