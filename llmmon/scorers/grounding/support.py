@@ -108,7 +108,7 @@ def measure(answer: Words, context: Words, question: Words, room: Room) -> Suppo
         "next_jump": np.append(jump[1:], 0),
         "match_place": match / len(context),
         "match_away": np.log1p(np.abs(match - place)),
-        "in_question": np.isin(ours, asked),
+        "in_question": _among(ours, asked),
         "question_cosine": (answer.vectors @ question.vectors.T).max(axis=1, initial=0),
         "context_length": np.full(len(answer), np.log1p(len(context)) / 6),
         "question_length": np.full(len(answer), np.log1p(len(question))),
@@ -144,8 +144,14 @@ def _runs(answer: Words, context: Words, ours: NDArray[np.int64], theirs: NDArra
     return {"run": np.log1p(run), "run_of_3": run >= 3, "content_run": np.log1p(content)}
 
 
+def _among(ours: NDArray[np.int64], theirs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which of `ours` are in `theirs`; for some hundred numbers faster than np.isin."""
+    known = set(theirs.tolist())
+    return np.array([number in known for number in ours.tolist()], dtype=bool)
+
+
 def _longest_run(ours: NDArray[np.int64], theirs: NDArray[np.int64]) -> NDArray[np.float64]:
-    found = np.isin(ours, theirs).astype(np.float64)
+    found = _among(ours, theirs).astype(np.float64)
     mine, other = ours + 1, theirs + 1
     for length in range(2, _LONGEST_RUN + 1):
         if len(ours) < length or len(theirs) < length:
@@ -153,7 +159,7 @@ def _longest_run(ours: NDArray[np.int64], theirs: NDArray[np.int64]) -> NDArray[
         # a run of `length` words as one number, made from the run that is one word shorter
         mine = mine[:-1] * 1_000_003 + ours[length - 1 :] + 1
         other = other[:-1] * 1_000_003 + theirs[length - 1 :] + 1
-        starts = np.flatnonzero(np.isin(mine, other))
+        starts = np.flatnonzero(_among(mine, other))
         if not len(starts):
             break
         for step in range(length):
