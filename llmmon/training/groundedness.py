@@ -28,8 +28,6 @@ Array = NDArray[np.float32]
 
 SEED: Final = 20231222
 FOLDS: Final = 5
-MEMBERS: Final = 3
-"""Each learns from all folds but one, and judges that one; more of them cost training and scoring time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,8 +78,8 @@ def train(data: Path, out: Path, *, say: Callable[[str], None]) -> Trained:
 
     Notes
     -----
-    The training sources are dealt into five parts. Each of three members of the model learns from four of them and
-    judges the fifth: from these judgements, none by a member that saw the source, come calibration and thresholds. The
+    The training sources are dealt into five parts. Each member of the model learns from four of them and judges
+    the fifth: from these judgements, none by a member that saw the source, come calibration and thresholds. The
     test sources are read after all of it is fixed.
     """
     import torch
@@ -97,8 +95,8 @@ def train(data: Path, out: Path, *, say: Callable[[str], None]) -> Trained:
     mean, scale = flat.mean(axis=0), flat.std(axis=0) + np.float32(1e-6)
     fold = _folds([each.answer.source for each in real])
     members, unseen, judged = [], [], []
-    for part in range(MEMBERS):
-        say(f"member {part + 1} of {MEMBERS}")
+    for part in range(FOLDS):
+        say(f"member {part + 1} of {FOLDS}")
         seen = [each.example(mean, scale) for each in [*real, *changed] if fold[each.answer.source] != part]
         members.append(network.weights(network.fit(seen, seed=SEED + part, say=say)))
         others = [each for each in real if fold[each.answer.source] == part]

@@ -16,7 +16,7 @@ def write_card(folder: Path, trained: Trained) -> None:
     import torch
 
     architecture = (
-        "three members of three dilated convolutions over an answer's words; inputs: overlap of each word and its "
+        "five members of three dilated convolutions over an answer's words; inputs: overlap of each word and its "
         "surroundings with the context, the form of the answer, leading parts of static vectors"
     )
     altered = (
@@ -65,8 +65,8 @@ research. No row of it is in this folder, only weights. The weights are released
 ## Limits
 
 - English answers to questions over a few short passages. Other languages are judged by what matches literally.
-- It weighs overlap and what kind of phrase stands where; it does not reason. A swapped number or name is often seen, a
-  turned statement or a wrong sum seldom.
+- It weighs overlap and what kind of phrase stands where; it does not reason. A swapped number, name or
+  negation in a good sentence is often missed: on SummEdits, made of such edits, it is at chance.
 - Some of what it knows is style: closing advice, lists that go on after the passages end. Models differ in it and in
   how often they make things up, so the overall AUROC is above that among the answers of one model.
 - Probabilities assume that 29% of answers are unsupported, as in the published corpus. Rates of other traffic need

@@ -116,7 +116,7 @@ def fit(examples: Sequence[Example], *, seed: int, say: Callable[[str], None]) -
             of_words = (cross_entropy(words, marked, reduction="none") * real).sum() / real.sum()
             loss = WORD_WEIGHT * of_words + cross_entropy(whole, unsupported)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             schedule.step()

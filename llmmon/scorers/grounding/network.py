@@ -61,7 +61,8 @@ def forward(weights: Mapping[str, Array], values: Array, word: Array, match: Arr
 
 
 def _linear(weights: Mapping[str, Array], name: str, values: Array) -> Array:
-    return values @ weights[f"{name}.weight"].swapaxes(1, 2) + weights[f"{name}.bias"][:, None, :]
+    found: Array = values @ weights[f"{name}.weight"].swapaxes(1, 2) + weights[f"{name}.bias"][:, None, :]
+    return found
 
 
 def _relu(values: Array) -> Array:
@@ -88,4 +89,5 @@ def _depthwise(weights: Mapping[str, Array], name: str, values: Array, dilation:
 
 def _logit(share: Array) -> Array:
     share = np.clip(share, _SMALLEST, 1 - _SMALLEST)
-    return np.log(share / (1 - share))
+    found: Array = np.log(share / (1 - share))
+    return found

@@ -121,9 +121,14 @@ def settings_of(folder: Path) -> Settings:
             raise ModelNotFoundError(
                 f"{path}: made for other features than this version of llmmon computes; train anew"
             )
-        curves = {name: Calibration(**told[name]) for name in ("answer", "sentence", "word")}
-        thresholds = {name: float(told[name]) for name in ("threshold", "word_threshold")}
-        settings = Settings(encoder=str(told["encoder"]), **curves, **thresholds)
+        settings = Settings(
+            encoder=str(told["encoder"]),
+            threshold=float(told["threshold"]),
+            word_threshold=float(told["word_threshold"]),
+            answer=Calibration(**told["answer"]),
+            sentence=Calibration(**told["sentence"]),
+            word=Calibration(**told["word"]),
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelNotFoundError(
             f"{path}: no groundedness model there: {type(error).__name__}: {error}; "
@@ -137,10 +142,11 @@ def _tensors(path: Path) -> dict[str, Any]:
     from safetensors.numpy import load_file
 
     try:
-        return load_file(path)
+        tensors: dict[str, Any] = load_file(path)
     except FileNotFoundError as error:
         others = sorted(item.name for item in path.parent.glob("*") if item.suffix in {".bin", ".pt", ".pkl", ".pth"})
         found = f"; {', '.join(others)} is not read: only safetensors cannot run code" if others else ""
         raise ModelNotFoundError(f"{path}: no such file{found}") from error
     except (OSError, SafetensorError) as error:
         raise ModelNotFoundError(f"{path}: not a safetensors file: {error}; nothing else is read") from error
+    return tensors

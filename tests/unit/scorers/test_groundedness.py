@@ -194,5 +194,5 @@ def test_the_shipped_model_holds_its_bars_on_ragtruth() -> None:
     figures = figures_of(SHIPPED, rows)
     values = {name: value or 0.0 for name, value in figures.values.items()}
     assert values["auroc"] >= 0.88
-    assert values["f1"] >= 0.57
+    assert values["f1"] >= 0.58
     assert 0 < values["ece"] <= 0.1
