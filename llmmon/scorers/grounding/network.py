@@ -72,7 +72,8 @@ def _relu(values: Array) -> Array:
 def _normalise(weights: Mapping[str, Array], name: str, values: Array) -> Array:
     centred = values - values.mean(axis=2, keepdims=True)
     scale = np.sqrt((centred * centred).mean(axis=2, keepdims=True) + np.float32(1e-5))
-    return centred / scale * weights[f"{name}.weight"][:, None, :] + weights[f"{name}.bias"][:, None, :]
+    found: Array = centred / scale * weights[f"{name}.weight"][:, None, :] + weights[f"{name}.bias"][:, None, :]
+    return found
 
 
 def _depthwise(weights: Mapping[str, Array], name: str, values: Array, dilation: int) -> Array:

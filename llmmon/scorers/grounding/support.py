@@ -186,7 +186,8 @@ def _around(values: Array, reach: int, out: Array | None = None) -> Array:
 def _bag(text: Words, reach: int) -> Array:
     """Return the unit vector of the words around each word."""
     summed = _around(text.vectors[:, :_BAG] * text.weight[:, None], reach)
-    return summed / (np.linalg.norm(summed, axis=1, keepdims=True) + np.float32(EMPTY))
+    found: Array = summed / (np.linalg.norm(summed, axis=1, keepdims=True) + np.float32(EMPTY))
+    return found
 
 
 def _widened(values: Array, reach: int, room: Room, name: str) -> Array:
