@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import logging
-import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from llmmon.backends.prompt import plain_text
-from llmmon.errors import BackendUnavailableError, ModelNotFoundError
+from llmmon.pinned import load_pinned
 
-log = logging.getLogger(__name__)
-
-HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
-DEVICES: Final = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,29 +54,6 @@ class LoadedModel:
 
 
 @cache
-def weights_revision(folder: str) -> str:
-    """Return ``sha256:<hex>`` over the safetensors files of `folder`, in the order of their names.
-
-    Raises
-    ------
-    ModelNotFoundError
-        When there is no such folder or no safetensors file in it.
-    """
-    files = sorted(Path(folder).glob("*.safetensors"))
-    if not files:
-        raise ModelNotFoundError(
-            f"model = {folder!r}: no *.safetensors file there; expected a folder saved with save_pretrained, "
-            "or a hub id with revision = '<40-digit commit>'"
-        )
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return f"sha256:{digest.hexdigest()}"
-
-
-@cache
 def load(model: str, revision: str | None, device: str, dtype: str, *, may_be_masked: bool = False) -> LoadedModel:
     """Load `model`, once in a process; see `llmmon.backends.local_transformers` for the parameters.
 
@@ -97,58 +64,36 @@ def load(model: str, revision: str | None, device: str, dtype: str, *, may_be_ma
 
     Raises
     ------
-    ModelNotFoundError
-        When weights or tokenizer are not where the setting says, or are not safetensors.
-    BackendUnavailableError
-        When the device is not there or the packages are not installed.
+    ModelNotFoundError, BackendUnavailableError
+        As `llmmon.pinned.load_pinned` does.
     """
-    try:
-        import torch
-        import transformers
-        from safetensors import SafetensorError
-    except ImportError as error:
-        raise BackendUnavailableError(
-            f"the transformers backend needs torch and transformers ({error}); install llmmon[gpu]"
-        ) from error
-    if device == "cuda" and not torch.cuda.is_available():
-        raise BackendUnavailableError(
-            "device = 'cuda' but torch sees no GPU; set device = 'auto' or run on a GPU worker"
-        )
-    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    kind = ("float32" if place == "cpu" else "auto") if dtype == "auto" else dtype
-    is_folder = revision is None
-    if is_folder:
-        weights_revision(model)
-    options: dict[str, Any] = {"revision": revision, "trust_remote_code": False, "local_files_only": is_folder}
-    started = time.perf_counter()
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, **options)
-        is_masked = may_be_masked and _is_masked(transformers.AutoConfig.from_pretrained(model, **options))
-        head = transformers.AutoModelForMaskedLM if is_masked else transformers.AutoModelForCausalLM
-        loaded = head.from_pretrained(model, dtype=kind, use_safetensors=True, **options)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        at = f", revision = {revision!r}" if revision else ""
-        raise ModelNotFoundError(
-            f"model = {model!r}{at}: cannot be loaded: {first_line}; "
-            f"expected a causal {'or masked ' if may_be_masked else ''}language model with tokenizer and safetensors "
-            "weights; it is not replaced by another"
-        ) from error
-    loaded.to(place).eval()
-    generation = None if is_masked else loaded.generation_config.eos_token_id
+    found = load_pinned(
+        model,
+        revision,
+        _head if may_be_masked else "AutoModelForCausalLM",
+        where="the transformers backend",
+        expected=f"a causal {'or masked ' if may_be_masked else ''}language model",
+        device=device,
+        dtype=lambda place: ("float32" if place == "cpu" else "auto") if dtype == "auto" else dtype,
+    )
+    is_masked = may_be_masked and _is_masked(found.model.config)
+    generation = None if is_masked else found.model.generation_config.eos_token_id
     known = generation if isinstance(generation, list) else [generation]
+    tokenizer = found.tokenizer
     eos = frozenset(token for token in [*known, tokenizer.eos_token_id] if token is not None)
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(sorted(eos)), 0)
-    log.info("loaded %s on %s (%s) in %.1f s", model, place, loaded.dtype, time.perf_counter() - started)
     return LoadedModel(
-        model=loaded,
+        model=found.model,
         tokenizer=tokenizer,
-        device=place,
-        context=getattr(loaded.config, "max_position_embeddings", None),
+        device=found.device,
+        context=getattr(found.model.config, "max_position_embeddings", None),
         eos=eos,
-        pad=pad,
+        pad=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(sorted(eos)), 0),
         is_masked=is_masked,
     )
+
+
+def _head(config: Any) -> str:
+    return "AutoModelForMaskedLM" if _is_masked(config) else "AutoModelForCausalLM"
 
 
 def _is_masked(config: Any) -> bool:

@@ -11,19 +11,11 @@ from typing import Any, ClassVar
 
 from llmmon.backends.base import backends
 from llmmon.backends.decoding import Generated, generate, in_batches, mean_logprobs
-from llmmon.backends.local_model import (
-    COMMIT,
-    DEVICES,
-    DTYPES,
-    HUB_ID,
-    LoadedModel,
-    load,
-    use_threads,
-    weights_revision,
-)
+from llmmon.backends.local_model import DTYPES, LoadedModel, load, use_threads
 from llmmon.backends.prompt import chat_turns
 from llmmon.errors import ModelNotFoundError
 from llmmon.model import ReplayItem, Response
+from llmmon.pinned import COMMIT, DEVICES, HUB_ID, weights_revision
 
 log = logging.getLogger(__name__)
 

@@ -24,9 +24,10 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
-from llmmon.backends.local_model import LoadedModel, load, weights_revision
+from llmmon.backends.local_model import LoadedModel, load
 from llmmon.demo.endpoint import HOST, MODEL_NAME
 from llmmon.demo.paths import model_folder
+from llmmon.pinned import weights_revision
 
 
 class Turn(BaseModel):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from llmmon.config import NamesConfig
-from llmmon.errors import ConfigError
+from llmmon.errors import ConfigError, ReplayError
+from llmmon.pinned import load_pinned
 from llmmon.privacy.recognizers import Find
 
 _LONGEST: Final = 512
@@ -84,35 +84,26 @@ class NameFinder:
 def _load(model: str, revision: str | None, settings_json: str) -> NameFinder:
     settings = NamesConfig.model_validate_json(settings_json)
     where = f"privacy.names: model = {model!r}" + (f", revision = {revision!r}" if revision else "")
-    if revision is None and not any(Path(model).glob("*.safetensors")):
-        raise ConfigError(
-            f"{where}: no folder with *.safetensors; expected one saved with save_pretrained, or a hub id with "
-            "revision = '<40-digit commit>'"
+    try:
+        found = load_pinned(
+            model,
+            revision,
+            "AutoModelForTokenClassification",
+            where="privacy.names",
+            expected="a token-classification model",
         )
-    try:
-        import transformers
-        from safetensors import SafetensorError
-    except ImportError as error:
-        raise ConfigError(f"{where}: needs torch and transformers ({error}); install llmmon[gpu]") from error
-    options: dict[str, Any] = {"revision": revision, "trust_remote_code": False, "local_files_only": revision is None}
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, **options)
-        loaded = transformers.AutoModelForTokenClassification.from_pretrained(model, use_safetensors=True, **options)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ConfigError(
-            f"{where}: cannot be loaded: {first_line}; expected a token-classification model with tokenizer and "
-            "safetensors weights; it is not replaced by another"
-        ) from error
+    except ReplayError as error:
+        raise ConfigError(str(error)) from error
+    tokenizer, config = found.tokenizer, found.model.config
     if not tokenizer.is_fast:
         raise ConfigError(f"{where}: its tokenizer tells no places; expected one with a tokenizer.json")
-    known = {_bare(label) for label in loaded.config.id2label.values()}
+    known = {_bare(label) for label in config.id2label.values()}
     if not known & set(settings.labels):
         raise ConfigError(
             f"{where}: labels: none of {', '.join(settings.labels)}; the model has {', '.join(sorted(known))}"
         )
-    limits = (tokenizer.model_max_length, getattr(loaded.config, "max_position_embeddings", _LONGEST), _LONGEST)
-    return NameFinder(settings, loaded.eval(), tokenizer, min(limits))
+    limits = (tokenizer.model_max_length, getattr(config, "max_position_embeddings", _LONGEST), _LONGEST)
+    return NameFinder(settings, found.model, tokenizer, min(limits))
 
 
 def _bare(label: str) -> str:

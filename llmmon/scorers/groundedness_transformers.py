@@ -12,13 +12,13 @@ import numpy as np
 
 from llmmon.errors import ConfigError, ModelNotFoundError
 from llmmon.model import Direction, Scorable, Score, Span
+from llmmon.pinned import COMMIT
 from llmmon.scorers.base import scorers
 from llmmon.scorers.classifiers.model import CLASSES, Answer, Classifier, Floats, load
 from llmmon.scorers.classifiers.windows import Piece, Windows, cut, joined, windows_of
 from llmmon.scorers.text import NO_TEXT, abstains, is_about_context, words
 
 _HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _DEVICES: Final = ("auto", "cpu", "cuda")
 _TOGETHER: Final = 64
 """Responses whose contexts are held at a time."""
@@ -111,7 +111,7 @@ class GroundednessTransformers:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.revision is not None and not _COMMIT.fullmatch(self.revision):
+        if self.revision is not None and not COMMIT.fullmatch(self.revision):
             raise ValueError(f"revision is {self.revision!r}; expected a commit of 40 hex digits, which cannot move")
         if self.revision is not None and not _HUB_ID.fullmatch(self.model):
             raise ValueError(f"model is {self.model!r} with a revision; expected a hub id such as org/name")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from llmmon.errors import ModelNotFoundError
 from llmmon.model import Direction, Scorable, Score
+from llmmon.pinned import COMMIT, load_pinned
 from llmmon.scorers.base import scorers
 from llmmon.scorers.text import NO_TEXT
 
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _LONGEST: Final = 512
 """Tokens looked at together where the model states no limit."""
 _MOST_STRETCHES: Final = 64
@@ -66,7 +64,7 @@ class TextClassification:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        if self.revision is not None and not _COMMIT.fullmatch(self.revision):
+        if self.revision is not None and not COMMIT.fullmatch(self.revision):
             raise ValueError(f"revision is {self.revision!r}; expected a commit of 40 hexadecimal digits")
         if self.device not in ("cpu", "cuda"):
             raise ValueError(f"device is {self.device!r}; expected cpu or cuda")
@@ -131,32 +129,20 @@ class _Classifier:
 
 @cache
 def _load(model: str, revision: str | None, device: str) -> _Classifier:
-    where = f"text_classification: model = {model!r}" + (f", revision = {revision!r}" if revision else "")
-    if revision is None and not any(Path(model).glob("*.safetensors")):
-        raise ModelNotFoundError(
-            f"{where}: no folder with *.safetensors; expected one saved with save_pretrained, or a hub id with "
-            "revision = '<40-digit commit>'"
-        )
-    try:
-        import transformers
-        from safetensors import SafetensorError
-    except ImportError as error:
-        raise ModelNotFoundError(f"{where}: needs torch and transformers ({error}); install llmmon[gpu]") from error
-    options: dict[str, Any] = {"revision": revision, "trust_remote_code": False, "local_files_only": revision is None}
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, **options)
-        loaded = transformers.AutoModelForSequenceClassification.from_pretrained(model, use_safetensors=True, **options)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelNotFoundError(
-            f"{where}: cannot be loaded: {first_line}; expected a text-classification model with tokenizer and "
-            "safetensors weights; it is not replaced by another"
-        ) from error
-    limits = (tokenizer.model_max_length, getattr(loaded.config, "max_position_embeddings", _LONGEST), _LONGEST)
-    labels = {str(label): int(place) for place, label in sorted(loaded.config.id2label.items())}
+    found = load_pinned(
+        model,
+        revision,
+        "AutoModelForSequenceClassification",
+        where="text_classification",
+        expected="a text-classification model",
+        device=device,
+    )
+    tokenizer, config = found.tokenizer, found.model.config
+    limits = (tokenizer.model_max_length, getattr(config, "max_position_embeddings", _LONGEST), _LONGEST)
+    labels = {str(label): int(place) for place, label in sorted(config.id2label.items())}
     return _Classifier(
-        name=where,
-        model=loaded.to(device).eval(),
+        name=f"text_classification: model = {model!r}",
+        model=found.model,
         tokenizer=tokenizer,
         length=min(limits),
         device=device,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmmon.encoder import tokenizable
-from llmmon.errors import BackendUnavailableError, ConfigError, ModelNotFoundError
+from llmmon.errors import ConfigError, ModelNotFoundError
+from llmmon.pinned import load_pinned
 
 log = logging.getLogger(__name__)
 
@@ -156,71 +154,29 @@ def load(model: str, revision: str | None, task: str, device: str) -> Classifier
 
     Raises
     ------
-    ModelNotFoundError
-        When weights or tokenizer are not where the setting says, or are not safetensors.
-    BackendUnavailableError
-        When the device is not there or the packages are not installed.
+    ModelNotFoundError, BackendUnavailableError
+        As `llmmon.pinned.load_pinned` does; also when the tokenizer tells no offsets.
     """
-    try:
-        import torch
-        import transformers
-        from safetensors import SafetensorError
-    except ImportError as error:
-        raise BackendUnavailableError(
-            f"groundedness_transformers needs torch and transformers ({error}); install llmmon[gpu]"
-        ) from error
-    if device == "cuda" and not torch.cuda.is_available():
-        raise BackendUnavailableError(
-            "device = 'cuda' but torch sees no GPU; set device = 'auto' or run on a GPU worker"
-        )
-    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    known_as = revision or _weights_digest(model)
-    options: dict[str, Any] = {
-        "revision": revision,
-        "trust_remote_code": False,
-        "local_files_only": revision is None,
-    }
-    started = time.perf_counter()
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, use_fast=True, **options)
-        loaded = getattr(transformers, CLASSES[task]).from_pretrained(
-            model, dtype=torch.bfloat16 if place == "cuda" else torch.float32, use_safetensors=True, **options
-        )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        at = f", revision = {revision!r}" if revision else ""
-        raise ModelNotFoundError(
-            f"model = {model!r}{at}: cannot be loaded: {first_line}; expected a model for {task} with tokenizer and "
-            "safetensors weights; it is not replaced by another"
-        ) from error
+    found = load_pinned(
+        model,
+        revision,
+        CLASSES[task],
+        where="groundedness_transformers",
+        expected=f"a model for {task}",
+        device=device,
+        dtype=lambda place: "float32" if place == "cpu" else "bfloat16",
+    )
+    tokenizer, config = found.tokenizer, found.model.config
     if not tokenizer.is_fast:
         raise ModelNotFoundError(f"model = {model!r}: its tokenizer tells no offsets; expected one with tokenizer.json")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    loaded.to(place).eval()
-    names = loaded.config.id2label
-    log.info("loaded %s on %s (%s) in %.1f s", model, place, loaded.dtype, time.perf_counter() - started)
     return Classifier(
-        model=loaded,
+        model=found.model,
         tokenizer=tokenizer,
-        device=place,
-        labels=tuple(str(names[index]) for index in range(loaded.config.num_labels)),
-        revision=known_as,
-        size_bytes=sum(weight.numel() * weight.element_size() for weight in loaded.parameters()),
-        longest=min(getattr(loaded.config, "max_position_embeddings", None) or sys.maxsize, tokenizer.model_max_length),
+        device=found.device,
+        labels=tuple(str(config.id2label[index]) for index in range(config.num_labels)),
+        revision=found.revision,
+        size_bytes=sum(weight.numel() * weight.element_size() for weight in found.model.parameters()),
+        longest=min(getattr(config, "max_position_embeddings", None) or sys.maxsize, tokenizer.model_max_length),
     )
-
-
-def _weights_digest(folder: str) -> str:
-    files = sorted(Path(folder).glob("*.safetensors"))
-    if not files:
-        raise ModelNotFoundError(
-            f"model = {folder!r}: no *.safetensors file there; expected a folder saved with save_pretrained, "
-            "or a hub id with revision = '<40-digit commit>'"
-        )
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return f"sha256:{digest.hexdigest()}"

@@ -7,9 +7,10 @@ import math
 
 import pytest
 
-from llmmon.backends.local_model import load, weights_revision
+from llmmon.backends.local_model import load
 from llmmon.backends.local_transformers import Transformers
 from llmmon.errors import BackendUnavailableError, ConfigError, ModelNotFoundError
+from llmmon.pinned import weights_revision
 
 PROMPTS = ["Is 17 a prime number?", "How many?", "The grandfather was not comfortable using the phone. Who was?", "No"]
 

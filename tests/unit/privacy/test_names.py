@@ -115,7 +115,7 @@ def test_a_model_that_cannot_be_used_stops_before_a_row_is_read(model, tmp_path)
     (tmp_path / "pickled").mkdir()
     torch.save({}, tmp_path / "pickled" / "pytorch_model.bin")
     for name in (str(tmp_path / "nowhere"), str(tmp_path / "pickled"), "org/name"):
-        with pytest.raises(ConfigError, match=r"privacy.names: model = .*: no folder with \*.safetensors"):
+        with pytest.raises(ConfigError, match=r"privacy.names: model = .*: no \*.safetensors file there"):
             NameFinder.load(NamesConfig(model=name))
     with pytest.raises(ConfigError, match="none of LOC; the model has O, PER"):
         NameFinder.load(NamesConfig(model=str(model), labels={"LOC": "PLACE"}))

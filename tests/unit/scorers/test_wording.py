@@ -107,7 +107,7 @@ def test_a_label_of_a_model_of_ones_own() -> None:
     ("parameters", "expected"),
     [
         ({"label": "toxic"}, "no label 'toxic'; the model has negative, neutral, positive"),
-        ({"model": "/nowhere"}, "no folder with"),
+        ({"model": "/nowhere"}, r"no \*\.safetensors file there"),
         ({"model": "org/name"}, "hub id with revision"),
     ],
 )
