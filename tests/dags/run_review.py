@@ -22,12 +22,12 @@ sync_bag_to_db(bag, "dags-folder", None)
 run = bag.dags["review"].test(logical_date=None, mark_success_pattern="ask")
 states = {f"{ti.task_id} {ti.map_index}": ti.state for ti in run.get_task_instances()}
 
-from llmmon_airflow import steps  # noqa: E402
+from llmmon_airflow import review_steps  # noqa: E402
 from llmmon_airflow.review import NOT_LABELLED, AskReviewer  # noqa: E402
 
 task = SimpleNamespace(dag_id="review", task_id="ask", run_id="r")
 with set_current_context({"ti": task}):  # type: ignore[typeddict-item]
-    questions = steps.draw_review()
+    questions = review_steps.draw_review()
     for question, answer, user in zip(
         questions, ("yes", NOT_LABELLED, "no"), ({"id": "1", "name": "mira"}, None, None), strict=False
     ):
