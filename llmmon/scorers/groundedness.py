@@ -94,7 +94,12 @@ class Groundedness:
 
     def score_many(self, responses: Sequence[Scorable]) -> list[Score]:
         """Return a score for each response; a context or question that several share is read once."""
-        model = load(self._folder)
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1, user_api="blas"):  # threads that share out such small products wait for each other
+            return self._judged(responses, load(self._folder))
+
+    def _judged(self, responses: Sequence[Scorable], model: GroundednessModel) -> list[Score]:
         contexts: dict[Any, Context] = {}
         questions: dict[str, Words] = {}
         room = Room()

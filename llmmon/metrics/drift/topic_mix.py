@@ -113,7 +113,7 @@ class TopicMix:
 def _centres(vectors: Floats, n_topics: int, seed: int) -> Floats:
     """Return the means of clusters that have at least 10 texts each."""
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     n_topics = min(n_topics, len(vectors) // MIN_TEXTS, len(np.unique(vectors, axis=0)))
     with threadpool_limits(1):  # sums in one order, on every machine

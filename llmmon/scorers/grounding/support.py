@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -175,12 +176,17 @@ def _around(values: Array, reach: int, out: Array | None = None) -> Array:
     """Return the sums of the rows at most `reach` away."""
     n = len(values)
     if n <= _DENSE:
-        places = np.arange(n)
-        band = (np.abs(places[:, None] - places[None, :]) <= reach).astype(np.float32)
-        found: Array = np.matmul(band, values, out=out)  # for short texts faster than cumulative sums
+        found: Array = np.matmul(_band(n, reach), values, out=out)  # for short texts faster than cumulative sums
         return found
     sums = np.cumsum(np.pad(values, ((reach + 1, reach), (0, 0))), axis=0, dtype=np.float64)
     return (sums[2 * reach + 1 :] - sums[: -2 * reach - 1]).astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def _band(n: int, reach: int) -> Array:
+    places = np.arange(n)
+    found: Array = (np.abs(places[:, None] - places[None, :]) <= reach).astype(np.float32)
+    return found
 
 
 def _bag(text: Words, reach: int) -> Array:
