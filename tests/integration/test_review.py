@@ -29,7 +29,7 @@ gate = {max_bad_fraction = 1.0}
 [deployments.assistant]
 source = "logs"
 reference_windows = 3
-scorers = {groundedness = {judge = "groundedness"}}
+scorers = {groundedness = {judge = "lexical_support"}}
 [deployments.assistant.review.groundedness]
 per_draw = 60
 [deployments.assistant.monitors.raw]
@@ -223,7 +223,7 @@ def test_a_changed_judge_moves_its_anchors_and_an_unchanged_one_does_not(judged,
     newest = "SELECT value, low, high, n, reason FROM llmmon.measurement_latest WHERE monitor = "
     assert rows(judged, newest + "'anchors'") == [{"value": 0.0, "low": 0.0, "high": 0.0, "n": 21, "reason": None}]
 
-    stricter = config(TOML.replace('judge = "groundedness"', 'judge = {type = "groundedness", threshold = 1.0}'))
+    stricter = config(TOML.replace('judge = "lexical_support"', 'judge = {type = "lexical_support", threshold = 1.0}'))
     rescore_anchors(judged, stricter, "assistant", WINDOW)
     score_responses(judged, stricter, "assistant", WINDOW)
     measure(judged, stricter, "assistant", WINDOW)

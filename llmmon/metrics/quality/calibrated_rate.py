@@ -31,7 +31,7 @@ class CalibratedRate:
     scorer : str
         Name of the scorer in the deployment's configuration.
     threshold : float
-        A score beyond it is a yes: ``unsupported``, for a groundedness below 1.
+        A score beyond it is a yes: ``unsupported``, for a `groundedness` below 0.68, which is 1 less its own threshold.
     side : str
         ``below`` counts scores < `threshold`, ``above`` scores > `threshold`.
     method : str
