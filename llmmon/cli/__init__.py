@@ -79,7 +79,6 @@ for _verb in (
         power.power,
         explain.explain,
         reproduce.reproduce,
-        certify.certify,
         evaluation.evaluate,
         stereotypes.stereotypes,
         fit_risk.fit_risk,
