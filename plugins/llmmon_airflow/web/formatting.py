@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -147,6 +148,23 @@ def compact(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
+def change_made(change: Mapping[str, Any]) -> str:
+    """Write what a variant changed in a prompt: its settings, then the words it exchanged.
+
+    Examples
+    --------
+    >>> change_made({"rule": "typo", "rate": 0.05, "terms": [{"rule": "exchange", "from": "about", "to": "abuot"}]})
+    'rate 0.05; about → abuot'
+    """
+    settings = [
+        f"{words(name)} {', '.join(map(str, value)) if isinstance(value, list) else compact(value)}"
+        for name, value in change.items()
+        if name not in ("rule", "terms")
+    ]
+    terms = [f"{term.get('from', '?')} → {term.get('to', '?')}" for term in change.get("terms", ())]
+    return "; ".join(", ".join(part) for part in (settings, terms) if part)
+
+
 def words(value: str) -> str:
     """Turn an identifier of the store into words."""
     return value.replace("_", " ")
@@ -165,5 +183,6 @@ FILTERS = {
     "age": age,
     "key": key,
     "compact": compact,
+    "change_made": change_made,
     "words": words,
 }

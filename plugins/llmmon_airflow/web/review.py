@@ -18,11 +18,16 @@ _ANY = ReviewConfig(question="Does the answer have what the scorer looks for?", 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReviewList:
-    """One page of open items, and the account of each scorer; `older` is the key that the next page starts below."""
+    """One page of open items, and the account of each scorer.
+
+    `older` is the key that the next page starts below, `asked` what the configuration asks people about, as
+    ``deployment: scorer``.
+    """
 
     rows: Sequence[Any]
     account: Sequence[Any]
     older: int | None
+    asked: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +54,13 @@ def review_list(deployment: str | None, before: int | None) -> ReviewList:
         rows = list_items(connection, deployment=deployment, after=before, n_rows=PAGE + 1)
         account = fetch(connection, "ui/review_account", {"deployment": deployment})
     older = rows[PAGE - 1].review_item_id if len(rows) > PAGE else None
-    return ReviewList(rows=rows[:PAGE], account=account, older=older)
+    asked = [
+        f"{name}: {scorer}"
+        for name, configured in sorted(configuration().deployments.items())
+        if deployment in (None, name)
+        for scorer in configured.review
+    ]
+    return ReviewList(rows=rows[:PAGE], account=account, older=older, asked=asked)
 
 
 def review_page(item: int) -> ReviewPage:

@@ -38,11 +38,18 @@ def post(client, item, answer="yes", headers=None):
 
 
 def test_waiting_items_are_listed_without_their_texts(connect_own, item):
-    """The list has the odds and the account, and what a log wrote is escaped."""
+    """The list has the chance to be drawn and the account, and what a log wrote is escaped."""
     text = connect_own().get("/llmmon/review").text
     assert f'/review/{item}">{item}</a>' in text
     assert "25.0%" in text
     assert HOSTILE not in text
+
+
+def test_a_page_without_items_says_where_they_come_from(connect_own):
+    """Without a review in the configuration the page says how to name one."""
+    text = connect_own().get("/llmmon/review").text
+    assert "Nothing was drawn yet" in text
+    assert "[deployments.NAME.review.SCORER]" in text
 
 
 def test_a_person_judges_and_is_shown_the_next_one(own_site, connect_own, item):
@@ -57,6 +64,7 @@ def test_a_person_judges_and_is_shown_the_next_one(own_site, connect_own, item):
     assert reviews(own_site, item) == [("user-person", 1)]
     assert post(client, item - 1, "cannot_tell").headers["location"].endswith("/review")
     assert reviews(own_site, item - 1) == [("user-person", None)]
+    assert "Everything drawn was judged" in client.get("/llmmon/review").text
     with own_site.database.transaction() as connection:
         actors = (
             connection.exec_driver_sql("SELECT actor FROM audit.trail WHERE event = 'review.given'").scalars().all()

@@ -69,3 +69,20 @@ def test_window_names_the_second_day_only_when_there_is_one():
     start = datetime(2023, 6, 27, 23, tzinfo=UTC)
     assert f.window(start - timedelta(hours=1), start) == "27 Jun 2023 22:00 to 23:00"
     assert f.window(start, start + timedelta(hours=1)) == "27 Jun 2023 23:00 to 28 Jun 00:00"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"rule": "repeat", "temperature": 1.0}, "temperature 1.0"),
+        (
+            {"rule": "attribute_swap", "groups": ["man", "woman"], "terms": [{"from": "he", "to": "she", "start": 0}]},
+            "groups man, woman; he → she",
+        ),
+        ({"rule": "typo"}, ""),
+        ({"rule": "typo", "terms": [{}]}, "? → ?"),
+    ],
+)
+def test_change_made(change, text):
+    """What a variant changed reads as words, not as the record that is stored."""
+    assert f.change_made(change) == text
