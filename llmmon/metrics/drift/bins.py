@@ -10,7 +10,6 @@ import numpy as np
 
 from llmmon.metrics.base import Summary, WindowData
 from llmmon.metrics.columns import NUMBERS, categories, numbers
-from llmmon.metrics.drift.ranks import counts_at
 from llmmon.metrics.intervals import Floats, hull
 from llmmon.model import Estimate
 
@@ -121,4 +120,4 @@ def _histogram(values: Floats, edges: Floats) -> Any:
     """Return how many values lie at or below each edge and above the one before, and above the last."""
     if not len(edges):
         return np.array([len(values)])
-    return np.diff(counts_at(values, edges)[0], prepend=0, append=len(values))
+    return np.diff(np.searchsorted(np.sort(values), edges, "right"), prepend=0, append=len(values))

@@ -10,8 +10,13 @@ import numpy as np
 
 from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import NUMBERS, numbers, require
-from llmmon.metrics.drift.quantile_grid import Distribution, distribution, stored_distribution, summarise_numbers
-from llmmon.metrics.drift.ranks import counts_at
+from llmmon.metrics.drift.quantile_grid import (
+    Distribution,
+    distribution,
+    is_even,
+    stored_distribution,
+    summarise_numbers,
+)
 from llmmon.metrics.intervals import Floats, effective_n
 from llmmon.model import LOGGED, Direction, Estimate
 
@@ -78,13 +83,14 @@ class KsDistance:
 
 
 def _size(weights: Floats) -> float:
-    return float(len(weights)) if (weights == weights[0]).all() else effective_n(weights)
+    return float(len(weights)) if is_even(weights) else effective_n(weights)
 
 
 def ks_statistic(values: Floats, weights: Floats, others: Distribution) -> float:
     """Return the largest absolute difference of two weighted empirical distribution functions."""
-    if (weights == weights[0]).all():
-        upto, below = (counts / len(values) for counts in counts_at(values, others.values))
+    if is_even(weights):
+        ordered = np.sort(values)
+        upto, below = (np.searchsorted(ordered, others.values, side) / len(values) for side in ("right", "left"))
     else:
         own = distribution(values, weights)
         upto, below = (own.levels[np.searchsorted(own.values, others.values, side)] for side in ("right", "left"))

@@ -36,10 +36,15 @@ class Distribution:
     effective_n: float
 
 
+def is_even(weights: Floats) -> bool:
+    """Return whether all rows weigh the same; one weight that stands for every row is not compared row by row."""
+    return weights.strides == (0,) or bool((weights == weights[0]).all())
+
+
 def distribution(values: Floats, weights: Floats) -> Distribution:
     """Return the distribution of some rows; there is at least one."""
     n = len(values)
-    if (weights == weights[0]).all():
+    if is_even(weights):
         return Distribution(np.sort(values), np.arange(n + 1) / n, n, float(n))
     order = np.lexsort((weights, values))
     levels = np.concatenate(([0.0], np.cumsum(weights[order]) / weights.sum()))
@@ -52,15 +57,14 @@ def summarise_numbers(values: Floats, weights: Floats) -> Summary:
     if not n:
         return {"n": 0}
     middles = (np.arange(GRID_SIZE) + 0.5) / GRID_SIZE
-    if n > GRID_SIZE and (weights == weights[0]).all():
+    if n > GRID_SIZE and is_even(weights):
         kept = np.sort(values)[(middles * n).astype(int)]
         return {"n": n, "effective_n": float(n), "values": kept.tolist()}
     whole = distribution(values, weights)
     if n > GRID_SIZE:
         kept, told = whole.values[np.minimum(np.searchsorted(whole.levels[1:], middles), n - 1)], {}
     else:
-        equal = (weights == weights[0]).all()
-        kept, told = whole.values, {} if equal else {"shares": np.diff(whole.levels).tolist()}
+        kept, told = whole.values, {} if is_even(weights) else {"shares": np.diff(whole.levels).tolist()}
     return {"n": n, "effective_n": whole.effective_n, "values": kept.tolist(), **told}
 
 
