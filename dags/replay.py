@@ -12,7 +12,7 @@ from airflow.sdk import DAG, PartitionedAssetTimetable, TriggerRule, task
 
 from llmmon_airflow import steps
 from llmmon_airflow.defaults import LOGGED, REPLAYED, START, TAGS, WINDOW_PARAM, default_args
-from llmmon_airflow.settings import configuration, gpu_executor
+from llmmon_airflow.settings import configuration, on_gpu
 
 lanes = sorted({lane for deployment in configuration().deployments.values() for lane in deployment.lanes})
 
@@ -34,9 +34,7 @@ with DAG(
         return steps.draw_samples()
 
     @task(
-        pool="gpu",
-        queue="gpu",
-        executor=gpu_executor(),
+        **on_gpu(),
         map_index_template="{{ lane }}",
         execution_timeout=timedelta(hours=2),
     )

@@ -14,7 +14,7 @@ from airflow.sdk import DAG, PartitionedAssetTimetable, task
 
 from llmmon_airflow import steps
 from llmmon_airflow.defaults import LOGGED, START, TAGS, WINDOW_PARAM, default_args
-from llmmon_airflow.settings import configuration, gpu_executor
+from llmmon_airflow.settings import configuration, on_gpu
 
 sentinels = [item.sentinel for item in configuration().deployments.values() if item.sentinel is not None]
 lanes = ["endpoint", *(["reference"] if any(sentinel.reference for sentinel in sentinels) else [])]
@@ -32,9 +32,7 @@ with DAG(
 ):
 
     @task(
-        pool="gpu",
-        queue="gpu",
-        executor=gpu_executor(),
+        **on_gpu(),
         map_index_template="{{ lane }}",
         execution_timeout=timedelta(minutes=30),
         priority_weight=5,

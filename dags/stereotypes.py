@@ -12,7 +12,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, task
 
 from llmmon_airflow import steps
 from llmmon_airflow.defaults import TAGS, default_args
-from llmmon_airflow.settings import configuration, gpu_executor
+from llmmon_airflow.settings import configuration, on_gpu
 
 probed = sorted(name for name, item in configuration().deployments.items() if item.stereotypes is not None)
 
@@ -28,9 +28,7 @@ with DAG(
 ):
     # one at a time: windows that wait come first
     @task(
-        pool="gpu",
-        queue="gpu",
-        executor=gpu_executor(),
+        **on_gpu(),
         map_index_template="{{ deployment }}",
         execution_timeout=timedelta(hours=2),
         max_active_tis_per_dag=1,

@@ -35,6 +35,11 @@ A message says what, where, what was expected and what to do next.
 
 from __future__ import annotations
 
+from typing import Final
+
+DATA_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What a metric or a scorer may raise over strange data; anything else is a bug and ends the stage."""
+
 
 class LlmmonError(Exception):
     """Root of every error llmmon raises on purpose."""

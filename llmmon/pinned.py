@@ -20,6 +20,16 @@ COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 DEVICES: Final = ("auto", "cpu", "cuda")
 
 
+def check_pin(model: str, revision: str | None) -> None:
+    """Raise `ValueError` unless `model` is a folder here or a hub id with the commit that pins it."""
+    if revision is not None and not COMMIT.fullmatch(revision):
+        raise ValueError(f"revision is {revision!r}; expected a commit of 40 hex digits, which cannot move")
+    if revision is not None and not HUB_ID.fullmatch(model):
+        raise ValueError(f"model is {model!r} with a revision; expected a hub id such as org/name")
+    if revision is None and HUB_ID.fullmatch(model) and not Path(model).is_dir():
+        raise ValueError(f"model is {model!r}, which is no folder here; a hub id needs revision = '<40-digit commit>'")
+
+
 class Pinned(NamedTuple):
     """A model on its device and its tokenizer, as transformers loads them.
 

@@ -15,7 +15,7 @@ from llmmon.backends.local_model import DTYPES, LoadedModel, load, use_threads
 from llmmon.backends.prompt import chat_turns
 from llmmon.errors import ModelNotFoundError
 from llmmon.model import ReplayItem, Response
-from llmmon.pinned import COMMIT, DEVICES, HUB_ID, weights_revision
+from llmmon.pinned import DEVICES, check_pin, weights_revision
 
 log = logging.getLogger(__name__)
 
@@ -70,14 +70,7 @@ class Transformers:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        if self.revision is not None and not COMMIT.fullmatch(self.revision):
-            raise ValueError(f"revision is {self.revision!r}; expected a commit of 40 hex digits, which cannot move")
-        if self.revision is not None and not HUB_ID.fullmatch(self.model):
-            raise ValueError(f"model is {self.model!r} with a revision; expected a hub id such as org/name")
-        if self.revision is None and HUB_ID.fullmatch(self.model) and not Path(self.model).is_dir():
-            raise ValueError(
-                f"model is {self.model!r}, which is no folder here; a hub id needs revision = '<40-digit commit>'"
-            )
+        check_pin(self.model, self.revision)
         for name, known in (("device", DEVICES), ("dtype", DTYPES)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}")

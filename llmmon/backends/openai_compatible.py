@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import httpx
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from llmmon.backends.base import backends
 from llmmon.backends.chat_stream import Completion, stream_chat
@@ -18,6 +18,7 @@ from llmmon.backends.loop_thread import emitted
 from llmmon.backends.prompt import chat_turns
 from llmmon.endpoint.attempt import AttemptFailed, check_base_url
 from llmmon.endpoint.credentials import api_key
+from llmmon.endpoint.pauses import Pauses
 from llmmon.errors import BackendUnavailableError
 from llmmon.model import ReplayItem, Response
 
@@ -170,21 +171,14 @@ class OpenAICompatible:
         )
 
     async def _with_retries(self, client: httpx.AsyncClient, item: ReplayItem, run: _Run) -> tuple[Completion, int]:
-        jitter = wait_random_exponential(multiplier=0.25, max=15)
-        n_asked_to_wait = 0
-
-        def pause(state: RetryCallState) -> float:
-            nonlocal n_asked_to_wait
-            asked = _failure(state).retry_after_s
-            n_asked_to_wait += asked is not None
-            return jitter(state) if asked is None else asked + jitter(state) / 10
+        pauses = Pauses()
 
         def is_enough(state: RetryCallState) -> bool:
-            return run.is_broken or state.attempt_number - n_asked_to_wait >= self.max_attempts
+            return run.is_broken or state.attempt_number - pauses.n_asked_for >= self.max_attempts
 
         payload = self._payload(item)
         async for attempt in AsyncRetrying(
-            wait=pause,
+            wait=pauses,
             stop=is_enough,
             retry=retry_if_exception(lambda error: isinstance(error, AttemptFailed) and error.retryable),
             reraise=True,
@@ -234,9 +228,3 @@ class OpenAICompatible:
             reason=reason,
             detail={"told": told} if told else {},
         )
-
-
-def _failure(state: RetryCallState) -> AttemptFailed:
-    error = state.outcome.exception() if state.outcome is not None else None
-    assert isinstance(error, AttemptFailed)
-    return error

@@ -49,13 +49,14 @@ def power(
         click.echo(f"{name}: no counterfactual_gap monitor has measured a window")
         return
     context.print_rows(
-        ("monitor", "segment", "gap", f"pairs in {n_windows} windows", "found with", "95% interval"),
+        ("monitor", "segment", "gap", f"pairs in {n_windows} windows", "worth", "found with", "95% interval"),
         [
             (
                 monitor,
                 segment,
                 f"{one.gap:g}",
                 f"{one.n_pairs:,.0f}",
+                f"{one.n_effective:,.0f}",
                 one.reason if one.probability is None else f"{one.probability:.0%}",
                 None if one.low is None or one.high is None else f"{one.low:.0%} to {one.high:.0%}",
             )

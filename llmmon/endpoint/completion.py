@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+from tenacity import Retrying, retry_if_exception
 
 from llmmon.endpoint.attempt import AttemptFailed
+from llmmon.endpoint.pauses import Pauses
 
 log = logging.getLogger(__name__)
 
@@ -95,18 +96,10 @@ class Endpoint:
         return answer
 
     def _with_retries(self, payload: Mapping[str, Any], calls: Calls) -> Answer:
-        jitter = wait_random_exponential(multiplier=0.25, max=15)
-        n_asked_to_wait = 0
-
-        def pause(state: RetryCallState) -> float:
-            nonlocal n_asked_to_wait
-            asked = _failure(state).retry_after_s
-            n_asked_to_wait += asked is not None
-            return jitter(state) if asked is None else asked + jitter(state) / 10
-
+        pauses = Pauses()
         attempts = Retrying(
-            wait=pause,
-            stop=lambda state: state.attempt_number - min(n_asked_to_wait, _FREE_PAUSES) >= self.max_attempts,
+            wait=pauses,
+            stop=lambda state: state.attempt_number - min(pauses.n_asked_for, _FREE_PAUSES) >= self.max_attempts,
             retry=retry_if_exception(self._is_worth_another),
             reraise=True,
         )
@@ -154,9 +147,3 @@ class Endpoint:
             )
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise AttemptFailed("malformed_answer", type(error).__name__, retryable=False) from error
-
-
-def _failure(state: RetryCallState) -> AttemptFailed:
-    error = state.outcome.exception() if state.outcome is not None else None
-    assert isinstance(error, AttemptFailed)
-    return error

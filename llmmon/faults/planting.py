@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llmmon.errors import DATA_ERRORS
 from llmmon.faults.base import Shadow
 from llmmon.model import LOGGED
 from llmmon.store.frames import Frames
@@ -115,7 +116,7 @@ def _judged(shadow: Shadow, name: str, key: int, text: str) -> tuple[float | Non
     response = dataclasses.replace(shadow.answers[key], text=text, mean_logprob=None)
     try:
         score = shadow.scorers[name].score(response)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # as score_responses takes them
+    except DATA_ERRORS as error:  # as score_responses takes them
         return None, None, f"{_FAILED}: {type(error).__name__}"
     return score.value, score.label, score.reason
 

@@ -38,14 +38,16 @@ def pair_estimate(
     alpha : float
         Two-sided error of `smallest_gap`.
     detail : dict or None
-        Passed on, with ``smallest_detectable_gap``, ``p_value``, ``absolute_gaps`` and the bets added.
+        Passed on, with ``smallest_detectable_gap``, ``p_value``, ``absolute_gaps``, ``n_effective`` (independent pairs
+        that they are worth, by their weights and by how many come from one user) and the bets added.
 
     Notes
     -----
     Differences of outcomes that are 0 or 1 get the interval of `paired_rates`, all others that of a mean.
     """
     rows = Rows.of(differences, weights, clusters)
-    size = worth(*rows.sizes()) if rows.n else 0.0
+    effective, freedom = rows.sizes() if rows.n else (0.0, 0.0)
+    size = worth(effective, freedom) if rows.n else 0.0
     is_binary = bool(np.isin(rows.values, (-1.0, 0.0, 1.0)).all())
     up, down = (
         float((rows.weights * (rows.values == side)).sum() / max(rows.weights.sum(), 1e-300)) for side in (1, -1)
@@ -55,6 +57,7 @@ def pair_estimate(
         "sum": float(rows.values.sum()),
         "sum_squares": float((rows.values**2).sum()),
         "absolute_gaps": _kept(np.abs(rows.values)),
+        "n_effective": effective,
         BETS: log_wealth(differences, weights, clusters),
     }
     if is_binary and rows.n:

@@ -1,7 +1,7 @@
 """How surely a gap of known size between groups would be found: simulated from the pairs of stored windows.
 
-Only the pairs' absolute differences and their number are taken from the windows. Their signs are drawn, so that what is
-watched has no gap but the planted one, and the monitor's own detector judges it.
+Only the pairs' absolute differences and how many independent pairs they are worth are taken from the windows. Their
+signs are drawn, so that what is watched has no gap but the planted one, and the monitor's own detector judges it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from llmmon.pipeline.judge import Rule
 
 ABSOLUTE: Final = "absolute_gaps"
 """Key of a measurement's detail with the absolute differences of its pairs."""
+EFFECTIVE: Final = "n_effective"
+"""Key of a measurement's detail with the independent pairs that its pairs are worth."""
 N_RUNS: Final = 400
 
 
@@ -35,6 +37,8 @@ class GapPower:
         Windows that it is watched for.
     n_pairs : float
         Pairs that so many windows have, as the stored ones had.
+    n_effective : float
+        Independent pairs that these are worth, by their weights and by how many come from one user.
     probability, low, high : float or None
         Share of simulated runs in which the stream alarmed, with its 95% interval; None where `reason` says why.
     n_learnt : int
@@ -44,6 +48,7 @@ class GapPower:
     gap: float
     n_windows: int
     n_pairs: float
+    n_effective: float
     probability: float | None
     low: float | None
     high: float | None
@@ -78,14 +83,18 @@ def gap_power(
     Notes
     -----
     Runs in which other streams alarm at the same time need less evidence, so the deployment finds a gap that moves
-    several outcomes sooner than told here. Requests count alike and as independent, whatever their weight and user.
+    several outcomes sooner than told here. A window has as many pairs as its stored ones are worth: Kish's effective
+    number with the intraclass correlation of users (`llmmon.metrics.independence.Rows.sizes`), as in the metric's
+    interval but for the t quantile, since bets estimate no variance. Where users answer alike before the gap and not
+    in it, more is found than told.
     """
     paired = [item.estimate for item in stored if item.estimate.detail.get(ABSOLUTE)]
-    n_pairs = float(np.mean([estimate.n for estimate in paired])) * n_windows if paired else 0.0
+    worth = [estimate.detail.get(EFFECTIVE, float(estimate.n)) for estimate in paired]
     told = GapPower(
         gap=gap,
         n_windows=n_windows,
-        n_pairs=n_pairs,
+        n_pairs=float(np.mean([estimate.n for estimate in paired])) * n_windows if paired else 0.0,
+        n_effective=float(np.mean(worth)) * n_windows if paired else 0.0,
         probability=None,
         low=None,
         high=None,
@@ -97,7 +106,7 @@ def gap_power(
     pool = np.concatenate([np.array(estimate.detail[ABSOLUTE], dtype=np.float64) for estimate in paired])
     weights = np.concatenate([np.full(len(e.detail[ABSOLUTE]), e.n / len(e.detail[ABSOLUTE])) for e in paired])
     share_with_pairs = len(paired) / len(stored)
-    sizes = np.array([estimate.n for estimate in paired])
+    sizes = np.maximum(1, np.rint(worth)).astype(np.int64)
     rng = np.random.default_rng(seed)
     n_found = 0
     for _ in range(n_runs):

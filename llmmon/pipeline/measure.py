@@ -17,10 +17,11 @@ from typing import Final
 
 from llmmon.audit.event import body
 from llmmon.config import Config
+from llmmon.errors import DATA_ERRORS
 from llmmon.metrics.base import Summary, WindowData
 from llmmon.model import Estimate, Measurement, Segment, Window
 from llmmon.pipeline.monitors import Monitor, monitors_of
-from llmmon.pipeline.reference import DATA_ERRORS, FAILED, Reference, load_window, reference_of, summarised
+from llmmon.pipeline.reference import FAILED, Reference, load_window, reference_of, summarised
 from llmmon.pipeline.segments import segments_of, select
 from llmmon.pipeline.sketch_latency import sketch_latency
 from llmmon.store import audit

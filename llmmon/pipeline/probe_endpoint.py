@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import sqlalchemy
+
 from llmmon.audit.event import body
 from llmmon.backends.base import Backend, backends
 from llmmon.channels.base import Connection
-from llmmon.config import Config, SentinelConfig
+from llmmon.config import Config, PriceConfig, SentinelConfig
 from llmmon.endpoint.credentials import resolving
 from llmmon.errors import ConfigError, ReplayError
-from llmmon.model import ReplayItem, Window, digest_of
-from llmmon.pipeline.probe_lane import ProbeLaneRun
+from llmmon.model import ReplayItem, Response, Window, digest_of
+from llmmon.pipeline.lane_run import Keep, LaneRun
 from llmmon.pipeline.probe_prompts import load_prompts
 from llmmon.store import audit
 from llmmon.store.coverage import GRID, lock_accounts
 from llmmon.store.database import Database
-from llmmon.store.probe import ProbeLane, StoredProbe, mark_late, window_probes
+from llmmon.store.probe import ProbeAnswer, ProbeLane, StoredProbe, keep_probes, mark_late, window_probes
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +104,15 @@ def probe_endpoint(
     plans = {lane: plan_probes(settings, deployment, window, lane) for lane in lanes if _backend_of(settings, lane)}
     prices = {"endpoint": settings.usd_per_million_tokens, "reference": settings.reference_usd_per_million_tokens}
     runs = {
-        lane: ProbeLaneRun(database, config, deployment, window, lane, _backend(config, settings, lane), prices[lane])
+        lane: LaneRun(
+            database,
+            config,
+            deployment,
+            window,
+            lane,
+            _backend(config, settings, lane),
+            _keep(deployment, window, prices[lane]),
+        )
         for lane in plans
     }
     with database.transaction() as connection:
@@ -132,6 +142,30 @@ def probe_endpoint(
     if problems:
         raise type(problems[0])("; ".join(map(str, problems))) from problems[0]
     return result
+
+
+def _keep(deployment: str, window: Window, price: PriceConfig | None) -> Keep:
+    def keep(
+        connection: sqlalchemy.Connection, chunk: Sequence[Response], provenance_of: Mapping[str | None, int]
+    ) -> None:
+        answers = [
+            ProbeAnswer(
+                prompt=response.item.variant,
+                response=response,
+                cost_usd=_cost(response, price),
+                provenance_id=provenance_of[response.model_revision],
+            )
+            for response in chunk
+        ]
+        keep_probes(connection, deployment, window, answers)
+
+    return keep
+
+
+def _cost(response: Response, price: PriceConfig | None) -> float | None:
+    if price is None or response.n_input_tokens is None or response.n_output_tokens is None:
+        return None
+    return (response.n_input_tokens * price.input + response.n_output_tokens * price.output) / 1e6
 
 
 def plan_probes(settings: SentinelConfig, deployment: str, window: Window, lane: ProbeLane) -> list[ReplayItem]:

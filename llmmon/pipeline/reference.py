@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from llmmon.audit.event import body
 from llmmon.config import Config, DeploymentConfig
+from llmmon.errors import DATA_ERRORS
 from llmmon.metrics.base import ReferenceMetric, Summary, WindowData
 from llmmon.model import Segment, Window
 from llmmon.model.json import digest_of
@@ -36,8 +37,6 @@ log = logging.getLogger(__name__)
 
 MAX_SEGMENTS: Final = 200
 """Values of one dimension whose reference is kept; a window measures fewer, but not always the same ones."""
-DATA_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
-"""What a metric may raise over strange data; anything else is a bug and ends the stage."""
 FAILED: Final = "failed"
 """Key of a summary that could not be made: the reason."""
 

@@ -6,19 +6,21 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+import sqlalchemy
+
 from llmmon.audit.event import body
 from llmmon.backends.base import backends
 from llmmon.channels.base import Connection
 from llmmon.config import Config, LaneConfig
 from llmmon.endpoint.credentials import resolving
 from llmmon.errors import ConfigError, ReplayError
-from llmmon.model import ReplayItem, Sample, Window
+from llmmon.model import ReplayItem, Response, Sample, Window
+from llmmon.pipeline.lane_run import Keep, LaneRun
 from llmmon.pipeline.plan_replay import plan_lane, variant_labels
-from llmmon.pipeline.replay_lane import LaneRun
 from llmmon.store import audit
 from llmmon.store.coverage import TEXTS_GONE, RequestState, StageCount, close_stage, is_done, lock_accounts
 from llmmon.store.database import Database
-from llmmon.store.replay import ReplayKey, replay_key, replay_states, sampled_requests, window_samples
+from llmmon.store.replay import ReplayKey, keep_responses, replay_key, replay_states, sampled_requests, window_samples
 from llmmon.store.request_log import count_requests
 
 
@@ -94,7 +96,9 @@ def run_replay(
             todo = [item for item in items if states.get(replay_key(item), ("missing", None))[0] != "done"]
             counts["skipped"] += len(items) - len(todo)
             if todo:
-                lane_run = LaneRun(database, config, deployment, window, lane, runners[lane])
+                lane_run = LaneRun(
+                    database, config, deployment, window, lane, runners[lane], _keep(config, deployment, window, lane)
+                )
                 problem = lane_run.run(todo)
                 counts.update(lane_run.counts)
                 problems += [problem] if problem is not None else []
@@ -179,6 +183,19 @@ def _plan(
         for lane, settings in _chosen(config, deployment, lanes).items()
     }
     return plans, len(samples), states
+
+
+def _keep(config: Config, deployment: str, window: Window, lane: str) -> Keep:
+    def keep(
+        connection: sqlalchemy.Connection, chunk: Sequence[Response], provenance_of: Mapping[str | None, int]
+    ) -> None:
+        keep_responses(connection, deployment, window, chunk, provenance_of)
+        n_failed = sum(response.text is None for response in chunk)
+        counts = {"lane": lane, "n_done": len(chunk) - n_failed, "n_failed": n_failed}
+        subject = f"deployment {deployment} window {window.key}"
+        audit.append(connection, body("responses.stored", subject, counts, config_digest=config.digest))
+
+    return keep
 
 
 def _chosen(config: Config, deployment: str, lanes: Sequence[str] | None) -> Mapping[str, LaneConfig]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
-from llmmon.errors import PluginError
+from llmmon.errors import DATA_ERRORS, PluginError
 from llmmon.model import Scorable, Score
 
 log = logging.getLogger(__name__)
-
-DATA_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
-"""What a scorer may raise over one strange response; anything else is a bug and ends the work."""
 
 
 class Judges(Protocol):

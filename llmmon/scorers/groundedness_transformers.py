@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,12 @@ import numpy as np
 
 from llmmon.errors import ConfigError, ModelNotFoundError
 from llmmon.model import Direction, Scorable, Score, Span
-from llmmon.pinned import COMMIT
+from llmmon.pinned import DEVICES, check_pin
 from llmmon.scorers.base import scorers
 from llmmon.scorers.classifiers.model import CLASSES, Answer, Classifier, Floats, load
 from llmmon.scorers.classifiers.windows import Piece, Windows, cut, joined, windows_of
 from llmmon.scorers.text import NO_TEXT, abstains, is_about_context, words
 
-_HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_DEVICES: Final = ("auto", "cpu", "cuda")
 _TOGETHER: Final = 64
 """Responses whose contexts are held at a time."""
 _FRAME: Final = 12
@@ -111,15 +108,8 @@ class GroundednessTransformers:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.revision is not None and not COMMIT.fullmatch(self.revision):
-            raise ValueError(f"revision is {self.revision!r}; expected a commit of 40 hex digits, which cannot move")
-        if self.revision is not None and not _HUB_ID.fullmatch(self.model):
-            raise ValueError(f"model is {self.model!r} with a revision; expected a hub id such as org/name")
-        if self.revision is None and _HUB_ID.fullmatch(self.model) and not Path(self.model).is_dir():
-            raise ValueError(
-                f"model is {self.model!r}, which is no folder here; a hub id needs revision = '<40-digit commit>'"
-            )
-        for name, known in (("task", CLASSES), ("device", _DEVICES)):
+        check_pin(self.model, self.revision)
+        for name, known in (("task", CLASSES), ("device", DEVICES)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}")
         if self.support_label is None and self.unsupported_label is None and self.task == "nli":

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Final
 
-from llmmon.errors import ModelNotFoundError
+from llmmon.encoder import tokenizable
 from llmmon.model import Direction, Scorable, Score
 from llmmon.pinned import COMMIT, load_pinned
 from llmmon.scorers.base import scorers
+from llmmon.scorers.classifiers.model import Classifier, Floats, classifier_of
 from llmmon.scorers.text import NO_TEXT
 
 _LONGEST: Final = 512
-"""Tokens looked at together where the model states no limit."""
+"""Tokens looked at together, also by a model that could read more."""
 _MOST_STRETCHES: Final = 64
 """Stretches of a long answer that are read."""
 
@@ -31,7 +32,7 @@ class TextClassification:
     model : str
         Folder saved with ``save_pretrained``, or a hub id with `revision`.
     label : str
-        Whose probability is the value, as the model's ``id2label`` names it.
+        Whose probability is the value, as the model's ``id2label`` names it, in any case.
     minus : str or None
         A second label whose probability is taken off, as in ``positive`` minus ``negative``; the value is then from
         -1 to 1.
@@ -74,61 +75,46 @@ class TextClassification:
 
         Raises
         ------
-        ModelNotFoundError
-            When the model is not where the parameters say, is no text classifier, or does not have the labels.
+        ModelNotFoundError, BackendUnavailableError
+            When the model cannot be loaded or is no text classifier.
+        ConfigError
+            When it does not have the labels.
         """
         if response.text is None or not response.text.strip():
             return Score(reason=NO_TEXT)
         classifier = _load(self.model, self.revision, self.device)
-        places = [classifier.place(label) for label in (self.label, self.minus) if label is not None]
-        probabilities, n_stretches = classifier.probabilities(response.text)
-        value = float(probabilities[places[0]] - (probabilities[places[1]] if len(places) == 2 else 0.0))
-        evidence: dict[str, Any] = {label: round(float(probabilities[i]), 6) for label, i in classifier.labels.items()}
+        plus, minus = (None if label is None else classifier.column_of(label) for label in (self.label, self.minus))
+        probabilities, n_stretches = _probabilities(classifier, response.text)
+        value = float(probabilities[plus] - (0.0 if minus is None else probabilities[minus]))
+        told = zip(classifier.labels, probabilities, strict=True)
+        evidence: dict[str, Any] = {label: round(float(probability), 6) for label, probability in told}
         if n_stretches > _MOST_STRETCHES:
             evidence["stretches_read"] = f"{_MOST_STRETCHES} of {n_stretches}"
         return Score(value=value, evidence=evidence)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Classifier:
-    """A loaded model."""
+def _probabilities(classifier: Classifier, text: str) -> tuple[Floats, int]:
+    """Return the probability of every label, and how many stretches the text has."""
+    import torch
 
-    name: str
-    model: Any
-    tokenizer: Any
-    length: int
-    device: str
-    labels: dict[str, int]
-
-    def place(self, label: str) -> int:
-        if label not in self.labels:
-            raise ModelNotFoundError(f"{self.name}: no label {label!r}; the model has {', '.join(self.labels)}")
-        return self.labels[label]
-
-    def probabilities(self, text: str) -> tuple[Any, int]:
-        """Return the probability of every label, and how many stretches the text has."""
-        import torch
-
-        encoded = self.tokenizer(
-            text.encode("utf-8", "replace").decode("utf-8"),  # a tokenizer refuses half a character
-            truncation=True,
-            max_length=self.length,
-            padding=True,
-            return_overflowing_tokens=True,
-            return_tensors="pt",
-        )
-        n_stretches = len(encoded["input_ids"])
-        inputs = {name: encoded[name][:_MOST_STRETCHES].to(self.device) for name in ("input_ids", "attention_mask")}
-        with torch.inference_mode():
-            logits = self.model(**inputs).logits.float()
-        several = self.model.config.problem_type == "multi_label_classification" or logits.shape[1] == 1
-        found = logits.sigmoid() if several else logits.softmax(-1)
-        weights = inputs["attention_mask"].sum(dim=1, keepdim=True).float()
-        return ((found * weights).sum(dim=0) / weights.sum()).cpu().numpy(), n_stretches
+    encoded = classifier.tokenizer(
+        tokenizable(text),
+        truncation=True,
+        max_length=min(classifier.longest, _LONGEST),
+        padding=True,
+        return_overflowing_tokens=True,
+        return_tensors="pt",
+    )
+    n_stretches = len(encoded["input_ids"])
+    inputs = {name: encoded[name][:_MOST_STRETCHES].to(classifier.device) for name in ("input_ids", "attention_mask")}
+    with torch.inference_mode():
+        found = classifier.probabilities_of(classifier.model(**inputs).logits.float())
+    weights = inputs["attention_mask"].sum(dim=1, keepdim=True).float()
+    return ((found * weights).sum(dim=0) / weights.sum()).cpu().numpy(), n_stretches
 
 
 @cache
-def _load(model: str, revision: str | None, device: str) -> _Classifier:
+def _load(model: str, revision: str | None, device: str) -> Classifier:
     found = load_pinned(
         model,
         revision,
@@ -137,14 +123,4 @@ def _load(model: str, revision: str | None, device: str) -> _Classifier:
         expected="a text-classification model",
         device=device,
     )
-    tokenizer, config = found.tokenizer, found.model.config
-    limits = (tokenizer.model_max_length, getattr(config, "max_position_embeddings", _LONGEST), _LONGEST)
-    labels = {str(label): int(place) for place, label in sorted(config.id2label.items())}
-    return _Classifier(
-        name=f"text_classification: model = {model!r}",
-        model=found.model,
-        tokenizer=tokenizer,
-        length=min(limits),
-        device=device,
-        labels=labels,
-    )
+    return classifier_of(found, model)

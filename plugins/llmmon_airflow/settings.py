@@ -69,9 +69,12 @@ def resolve_connection(name: str) -> Connection:
     )
 
 
-def gpu_executor() -> str | None:
-    """Return the executor of GPU tasks, from ``LLMMON_GPU_EXECUTOR``; None is Airflow's default one."""
-    return os.environ.get("LLMMON_GPU_EXECUTOR") or None
+def on_gpu() -> dict[str, str | None]:
+    """Return where a task that runs models stands: pool and queue `gpu`, and the executor of ``LLMMON_GPU_EXECUTOR``.
+
+    Without that variable it is Airflow's default executor.
+    """
+    return {"pool": "gpu", "queue": "gpu", "executor": os.environ.get("LLMMON_GPU_EXECUTOR") or None}
 
 
 def acting_database() -> Database:

@@ -53,9 +53,8 @@ class DemographicParityDifference(OverGroups):
 
     def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the difference of the extreme groups with its interval, and every group's rate in the detail."""
-        rows = self.judged(current)
-        found = rows if isinstance(rows, Estimate) else self.grouped(rows)
-        return difference_of_extremes(found) if isinstance(found, Groups) else found
+        groups = self.compared(current)
+        return groups if isinstance(groups, Estimate) else difference_of_extremes(groups)
 
 
 def difference_of_extremes(groups: Groups) -> Estimate:

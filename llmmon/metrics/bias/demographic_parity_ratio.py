@@ -50,8 +50,7 @@ class DemographicParityRatio(OverGroups):
 
     def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the ratio of the extreme groups with its interval, and every group's rate in the detail."""
-        rows = self.judged(current)
-        groups = rows if isinstance(rows, Estimate) else self.grouped(rows)
+        groups = self.compared(current)
         if isinstance(groups, Estimate):
             return groups
         lowest, highest = groups.rates[0], groups.rates[-1]

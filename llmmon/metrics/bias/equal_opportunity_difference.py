@@ -8,7 +8,7 @@ from typing import ClassVar
 from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.bias.demographic_parity_difference import difference_of_extremes
 from llmmon.metrics.bias.groups import OverGroups
-from llmmon.metrics.bias.truth import TRUTH, check_truth, with_truth
+from llmmon.metrics.bias.truth import TRUTH, check_truth, judged_with_truth
 from llmmon.model import Direction, Estimate
 
 
@@ -62,14 +62,12 @@ class EqualOpportunityDifference(OverGroups):
 
     def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the difference of the extreme groups among deserving requests; every group's rate in the detail."""
-        judged = self.judged(current)
-        if isinstance(judged, Estimate):
-            return judged
-        rows = with_truth(current, judged, self.truth)
-        if isinstance(rows, Estimate):
-            return rows
+        found = judged_with_truth(self, current, self.truth)
+        if isinstance(found, Estimate):
+            return found
+        rows, n_without_truth = found
         groups = self.grouped(rows[rows[TRUTH] == 1], of="deserving")
         if isinstance(groups, Estimate):
             return groups
-        groups.detail["n_without_truth"] = len(judged) - len(rows)
+        groups.detail["n_without_truth"] = n_without_truth
         return difference_of_extremes(groups)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.bias.contrasts import largest_difference
 from llmmon.metrics.bias.groups import OverGroups
-from llmmon.metrics.bias.truth import TRUTH, check_truth, with_truth
+from llmmon.metrics.bias.truth import TRUTH, check_truth, judged_with_truth
 from llmmon.model import Direction, Estimate
 
 
@@ -59,12 +59,10 @@ class EqualizedOddsDifference(OverGroups):
 
     def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the larger gap with its interval, and every group's rates in the detail."""
-        judged = self.judged(current)
-        if isinstance(judged, Estimate):
-            return judged
-        rows = with_truth(current, judged, self.truth)
-        if isinstance(rows, Estimate):
-            return rows
+        found = judged_with_truth(self, current, self.truth)
+        if isinstance(found, Estimate):
+            return found
+        rows, n_without_truth = found
         families = []
         for truth, of in ((1.0, "deserving"), (0.0, "undeserving")):
             groups = self.grouped(rows[rows[TRUTH] == truth], of=of)
@@ -80,7 +78,7 @@ class EqualizedOddsDifference(OverGroups):
             "lowest": groups.rates[0].name,
             "highest": groups.rates[-1].name,
             "elsewhere": others.detail["groups"],
-            "n_without_truth": len(judged) - len(rows),
+            "n_without_truth": n_without_truth,
             "n_looks": sum(item.n_pairs for _, _, item in families),
         }
         return Estimate(value=value, n=groups.n + others.n, low=low, high=high, detail=detail)

@@ -53,8 +53,7 @@ class GroupGap(OverGroups):
 
     def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the difference with its interval, and every group's rate in the detail."""
-        rows = self.judged(current)
-        groups = rows if isinstance(rows, Estimate) else self.grouped(rows)
+        groups = self.compared(current)
         if isinstance(groups, Estimate):
             return groups
         rates = {item.name: item for item in groups.rates}

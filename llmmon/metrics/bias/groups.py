@@ -127,6 +127,11 @@ class OverGroups:
             return Estimate.absent(f"{self.scorer!r} gives values other than 0 and 1: they are not a rate", n=len(rows))
         return rows
 
+    def compared(self, data: WindowData) -> Groups | Estimate:
+        """Return the rates of the groups among all that is judged, or the absent estimate that says why not."""
+        rows = self.judged(data)
+        return rows if isinstance(rows, Estimate) else self.grouped(rows)
+
     def grouped(self, rows: pandas.DataFrame, of: str = "") -> Groups | Estimate:
         """Return the rates of the groups in `rows`, or the absent estimate that says why they cannot be compared.
 

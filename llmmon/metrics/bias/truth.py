@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmmon.metrics.base import WindowData
+from llmmon.metrics.bias.groups import OverGroups
 from llmmon.metrics.columns import scored, why_no_scores
 from llmmon.model import LOGGED, Estimate
 
@@ -26,14 +27,18 @@ def check_truth(truth: str) -> None:
         )
 
 
-def with_truth(data: WindowData, rows: pandas.DataFrame, truth: str) -> pandas.DataFrame | Estimate:
-    """Return the rows whose truth is known, with it as `TRUTH`; a column's value counts whatever its case.
+def judged_with_truth(metric: OverGroups, data: WindowData, truth: str) -> tuple[pandas.DataFrame, int] | Estimate:
+    """Return what `metric` judges and whose truth is known, with it as `TRUTH`; a column's value counts in any case.
 
     Returns
     -------
-    pandas.DataFrame or Estimate
-        The absent estimate when no truth is known, or a scorer that should say it gives no 0 or 1.
+    (pandas.DataFrame, int) or Estimate
+        Those requests, and how many were judged whose truth is not known; the absent estimate when nothing was judged,
+        no truth is known, or a scorer that should say it gives no 0 or 1.
     """
+    rows = metric.judged(data)
+    if isinstance(rows, Estimate):
+        return rows
     column, equals, value = truth.partition("=")
     if equals:
         if column not in data.requests:
@@ -50,4 +55,4 @@ def with_truth(data: WindowData, rows: pandas.DataFrame, truth: str) -> pandas.D
     found = rows.assign(**{TRUTH: rows["request_key"].map(known)}).dropna(subset=[TRUTH])
     if found.empty:
         return Estimate.absent(f"the truth is not known of any of {len(rows)} requests: none has {column!r}")
-    return found
+    return found, len(rows) - len(found)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from llmmon.metrics.base import Summary, WindowData
-from llmmon.metrics.columns import NUMBERS, categories, numbers
+from llmmon.metrics.columns import CATEGORIES, NUMBERS, categories, numbers, require
 from llmmon.metrics.intervals import Floats, hull
 from llmmon.model import Estimate
 
@@ -64,6 +64,26 @@ def count_bins(current: WindowData, reference: Summary | None, field: str) -> Co
     return Counts(tuple(np.asarray(labels, dtype=object)[keep]), counts[keep], others[keep])
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OverBins:
+    """What every metric over the bins of one column is told; see `llmmon.metrics.drift.psi` for the parameters."""
+
+    plugin_name: ClassVar[str]
+
+    field: str
+    bins: int = 10
+    n_resamples: int = 500
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require("field", self.field, (*NUMBERS, *CATEGORIES))
+        check_binning(self.bins, self.n_resamples)
+
+    def summarise(self, reference: WindowData) -> Summary:
+        """Return the bins, and the rows of the reference windows in each."""
+        return summarise_bins(reference, self.field, self.bins)
+
+
 def check_binning(bins: int, n_resamples: int) -> None:
     """Raise `ValueError` when a metric over bins was given numbers it cannot work with."""
     if not 2 <= bins <= 1000:
@@ -94,6 +114,12 @@ def compare(counts: Counts, distance: Callable[[Floats, Floats], Floats], *, n_r
         "n_bins": len(counts.labels),
     }
     return Estimate(value=value, n=int(counts.current.sum()), low=low, high=high, detail=detail)
+
+
+def compare_in_bits(counts: Counts, *, n_resamples: int, seed: int) -> Estimate:
+    """Return the Jensen-Shannon divergence of the two sides, with an interval that ends at 1."""
+    found = compare(counts, jensen_shannon_divergence, n_resamples=n_resamples, seed=seed)
+    return replace(found, high=None if found.high is None else min(1.0, found.high))
 
 
 def jensen_shannon_divergence(current: Floats, reference: Floats) -> Floats:

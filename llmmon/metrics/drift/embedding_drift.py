@@ -10,14 +10,20 @@ import numpy as np
 
 from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import TEXTS, require
-from llmmon.metrics.drift.text_features import MIN_TEXTS, summarise_texts, texts_of, vectors_of
+from llmmon.metrics.drift.text_features import (
+    MIN_TEXTS,
+    REFERENCE_ROWS,
+    check_amounts,
+    summarise_texts,
+    texts_of,
+    vectors_of,
+)
 from llmmon.metrics.intervals import Floats, Z
 from llmmon.model import Direction, Estimate
 
 _FOLDS: Final = 5
 _RIDGE: Final = 5.0
 _SHARED_TRAINING: Final = 2.0
-_REFERENCE_ROWS: Final = 5
 _APART: Final = 20.0
 """Distance from which the AUROC is 1 in every digit."""
 
@@ -76,16 +82,11 @@ class EmbeddingDrift:
 
     def __post_init__(self) -> None:
         require("field", self.field, TEXTS)
-        if self.min_rows < MIN_TEXTS:
-            raise ValueError(f"min_rows: expected at least {MIN_TEXTS}, got {self.min_rows}")
-        if self.max_rows < self.min_rows:
-            raise ValueError(f"max_rows: expected at least min_rows ({self.min_rows}), got {self.max_rows}")
-        if self.max_characters < 1:
-            raise ValueError(f"max_characters: expected at least 1, got {self.max_characters}")
+        check_amounts(min_rows=self.min_rows, max_rows=self.max_rows, max_characters=self.max_characters)
 
     def summarise(self, reference: WindowData) -> Summary:
         """Return mean and variance of the features of the reference's texts."""
-        return summarise_texts(self._texts(reference, _REFERENCE_ROWS * self.max_rows))
+        return summarise_texts(self._texts(reference, REFERENCE_ROWS * self.max_rows))
 
     def compute(self, current: WindowData, reference: Summary | None) -> Estimate:
         """Return the AUROC with its interval."""

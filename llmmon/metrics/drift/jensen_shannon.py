@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from llmmon.metrics.base import Summary, WindowData, metrics
-from llmmon.metrics.columns import CATEGORIES, NUMBERS, require
-from llmmon.metrics.drift.bins import check_binning, compare, count_bins, jensen_shannon_divergence, summarise_bins
+from llmmon.metrics.drift.bins import OverBins, compare_in_bits, count_bins
 from llmmon.model import Direction, Estimate
 
 
 @metrics.register("jensen_shannon")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JensenShannon:
+class JensenShannon(OverBins):
     """Jensen-Shannon divergence of a column to the reference windows, in bits: 0 for equal shares, 1 for disjoint.
 
     Parameters
@@ -49,22 +48,10 @@ class JensenShannon:
     summary_version: ClassVar[int] = 1
 
     field: str = "route"
-    bins: int = 10
-    n_resamples: int = 500
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        require("field", self.field, (*CATEGORIES, *NUMBERS))
-        check_binning(self.bins, self.n_resamples)
-
-    def summarise(self, reference: WindowData) -> Summary:
-        """Return the bins, and the rows of the reference windows in each."""
-        return summarise_bins(reference, self.field, self.bins)
 
     def compute(self, current: WindowData, reference: Summary | None) -> Estimate:
         """Return the divergence with its bootstrap interval, and the bins in the detail."""
         counts = count_bins(current, reference, self.field)
         if isinstance(counts, Estimate):
             return counts
-        found = compare(counts, jensen_shannon_divergence, n_resamples=self.n_resamples, seed=self.seed)
-        return replace(found, high=None if found.high is None else min(1.0, found.high))
+        return compare_in_bits(counts, n_resamples=self.n_resamples, seed=self.seed)

@@ -12,11 +12,9 @@ import numpy as np
 from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import NUMBERS, TEXTS, require
 from llmmon.metrics.drift.feature_map import features_of, inputs_of
-from llmmon.metrics.drift.text_features import MIN_TEXTS
+from llmmon.metrics.drift.text_features import MIN_TEXTS, REFERENCE_ROWS, check_amounts
 from llmmon.metrics.intervals import Floats, Z
 from llmmon.model import Direction, Estimate
-
-_REFERENCE_ROWS = 5
 
 
 @metrics.register("mmd")
@@ -73,16 +71,11 @@ class Mmd:
             raise ValueError(f"fields: expected a list of 1 to 8 columns, got {self.fields!r}")
         for field in self.fields:
             require("fields", field, (*TEXTS, *NUMBERS) if len(self.fields) == 1 else NUMBERS)
-        if self.min_rows < MIN_TEXTS:
-            raise ValueError(f"min_rows: expected at least {MIN_TEXTS}, got {self.min_rows}")
-        if self.max_rows < self.min_rows:
-            raise ValueError(f"max_rows: expected at least min_rows ({self.min_rows}), got {self.max_rows}")
-        if self.max_characters < 1:
-            raise ValueError(f"max_characters: expected at least 1, got {self.max_characters}")
+        check_amounts(min_rows=self.min_rows, max_rows=self.max_rows, max_characters=self.max_characters)
 
     def summarise(self, reference: WindowData) -> Summary:
         """Return mean and covariance of the features; nothing of fewer than 10 rows."""
-        return summarise_features(self._features(reference, _REFERENCE_ROWS * self.max_rows))
+        return summarise_features(self._features(reference, REFERENCE_ROWS * self.max_rows))
 
     def compute(self, current: WindowData, reference: Summary | None) -> Estimate:
         """Return the discrepancy with its interval, and the window's mean features in the detail."""

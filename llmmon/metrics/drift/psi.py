@@ -8,15 +8,14 @@ from typing import ClassVar
 import numpy as np
 
 from llmmon.metrics.base import Summary, WindowData, metrics
-from llmmon.metrics.columns import CATEGORIES, NUMBERS, require
-from llmmon.metrics.drift.bins import check_binning, compare, count_bins, summarise_bins
+from llmmon.metrics.drift.bins import OverBins, compare, count_bins
 from llmmon.metrics.intervals import Floats
 from llmmon.model import Direction, Estimate
 
 
 @metrics.register("psi")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Psi:
+class Psi(OverBins):
     """Population stability index of a column against the reference windows: sum of (p - q) ln(p / q) over bins.
 
     Parameters
@@ -51,17 +50,6 @@ class Psi:
     summary_version: ClassVar[int] = 1
 
     field: str = "n_output_tokens"
-    bins: int = 10
-    n_resamples: int = 500
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        require("field", self.field, (*NUMBERS, *CATEGORIES))
-        check_binning(self.bins, self.n_resamples)
-
-    def summarise(self, reference: WindowData) -> Summary:
-        """Return the bins, and the rows of the reference windows in each."""
-        return summarise_bins(reference, self.field, self.bins)
 
     def compute(self, current: WindowData, reference: Summary | None) -> Estimate:
         """Return the index with its bootstrap interval, and the bins in the detail."""

@@ -13,7 +13,19 @@ from llmmon.metrics.intervals import Floats
 N_FEATURES: Final = 1024
 MIN_TEXTS: Final = 10
 """Fewer texts are not summarised: their mean would say too much of each."""
+REFERENCE_ROWS: Final = 5
+"""Rows of the reference windows that are used for each of the most of one window."""
 _DECIMALS: Final = 9
+
+
+def check_amounts(*, max_rows: int, max_characters: int, min_rows: int = MIN_TEXTS) -> None:
+    """Raise `ValueError` when a metric over texts was told to use too little of them."""
+    if min_rows < MIN_TEXTS:
+        raise ValueError(f"min_rows: expected at least {MIN_TEXTS}, got {min_rows}")
+    if max_rows < min_rows:
+        raise ValueError(f"max_rows: expected at least the {min_rows} that are needed, got {max_rows}")
+    if max_characters < 1:
+        raise ValueError(f"max_characters: expected at least 1, got {max_characters}")
 
 
 def texts_of(data: WindowData, field: str, *, max_rows: int, max_characters: int) -> list[str]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
 
 from llmmon.metrics.base import Summary, WindowData, metrics
 from llmmon.metrics.columns import TEXTS, require
-from llmmon.metrics.drift.bins import Counts, check_binning, compare, jensen_shannon_divergence
-from llmmon.metrics.drift.text_features import MIN_TEXTS, N_FEATURES, texts_of, vectors_of
+from llmmon.metrics.drift.bins import Counts, check_binning, compare_in_bits
+from llmmon.metrics.drift.text_features import (
+    MIN_TEXTS,
+    N_FEATURES,
+    REFERENCE_ROWS,
+    check_amounts,
+    texts_of,
+    vectors_of,
+)
 from llmmon.metrics.intervals import Floats
 from llmmon.model import Direction, Estimate
 
 _DIMENSIONS: Final = 64
-_REFERENCE_ROWS: Final = 5
 
 
 @metrics.register("topic_mix")
@@ -70,14 +76,11 @@ class TopicMix:
         check_binning(2, self.n_resamples)
         if not 2 <= self.topics <= 32:
             raise ValueError(f"topics: expected 2 to 32, got {self.topics}")
-        if self.max_rows < MIN_TEXTS:
-            raise ValueError(f"max_rows: expected at least {MIN_TEXTS}, got {self.max_rows}")
-        if self.max_characters < 1:
-            raise ValueError(f"max_characters: expected at least 1, got {self.max_characters}")
+        check_amounts(max_rows=self.max_rows, max_characters=self.max_characters)
 
     def summarise(self, reference: WindowData) -> Summary:
         """Return the centres of the topics and how many texts each has."""
-        vectors = self._vectors(reference, _REFERENCE_ROWS * self.max_rows)
+        vectors = self._vectors(reference, REFERENCE_ROWS * self.max_rows)
         if len(vectors) < MIN_TEXTS:
             return {"n": len(vectors), "centres": [], "counts": []}
         centres = _centres(vectors, self.topics, self.seed)
@@ -101,8 +104,7 @@ class TopicMix:
         counts = np.bincount(_nearest(vectors, centres), minlength=len(centres)).astype(float)
         labels = tuple(f"topic {number}" for number in range(1, len(centres) + 1))
         sides = Counts(labels, counts, np.asarray(reference["counts"], dtype=float))
-        found = compare(sides, jensen_shannon_divergence, n_resamples=self.n_resamples, seed=self.seed)
-        return replace(found, high=None if found.high is None else min(1.0, found.high))
+        return compare_in_bits(sides, n_resamples=self.n_resamples, seed=self.seed)
 
     def _vectors(self, data: WindowData, max_rows: int) -> Floats:
         texts = texts_of(data, self.field, max_rows=max_rows, max_characters=self.max_characters)

@@ -1,4 +1,4 @@
-"""Load a classifier of pairs of texts once in a process: safetensors only, no code from the model's folder."""
+"""A classifier of texts or of pairs of texts, loaded once in a process: safetensors only, no code of the model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from llmmon.encoder import tokenizable
 from llmmon.errors import ConfigError, ModelNotFoundError
-from llmmon.pinned import load_pinned
+from llmmon.pinned import Pinned, load_pinned
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +68,14 @@ class Classifier:
             if name.lower() == label.lower():
                 return index
         raise ConfigError(
-            f"the model has no label {label!r}; it has: {', '.join(self.labels)}. Set support_label or "
-            "unsupported_label to the one that says so"
+            f"the model has no label {label!r}; it has: {', '.join(self.labels)}. Name one of these in the scorer's "
+            "parameters, or another model"
         )
+
+    def probabilities_of(self, logits: Any) -> Any:
+        """Return the probability of each label: along the last axis they sum to 1, unless several can hold at once."""
+        several = len(self.labels) == 1 or self.model.config.problem_type == "multi_label_classification"
+        return logits.sigmoid() if several else logits.softmax(dim=-1)
 
     def tokens(self, text: str) -> NDArray[np.intp]:
         """Return the places ``[start, end)`` of the tokens of `text`, of shape (t, 2), without spaces before them."""
@@ -106,9 +111,7 @@ class Classifier:
             rows = [{name: values[index] for name, values in encoded.items()} for index in batch]
             inputs = self.tokenizer.pad(rows, return_tensors="pt").to(self.device)
             with torch.inference_mode():
-                logits = self.model(**inputs).logits.float()
-            # one output alone is the log-odds of its label
-            found = logits.sigmoid() if len(self.labels) == 1 else logits.softmax(dim=-1)
+                found = self.probabilities_of(self.model(**inputs).logits.float())
             for index, row in zip(batch, found.cpu().numpy().astype(float), strict=True):
                 if row.ndim == 1:
                     answers[index] = Answer(row[None, :], np.empty((0, 2), dtype=np.intp))
@@ -166,6 +169,17 @@ def load(model: str, revision: str | None, task: str, device: str) -> Classifier
         device=device,
         dtype=lambda place: "float32" if place == "cpu" else "bfloat16",
     )
+    return classifier_of(found, model)
+
+
+def classifier_of(found: Pinned, model: str) -> Classifier:
+    """Return what is asked of a model that was loaded; raises `ModelNotFoundError` where no offsets are told.
+
+    Parameters
+    ----------
+    model : str
+        Its folder or hub id, for the error.
+    """
     tokenizer, config = found.tokenizer, found.model.config
     if not tokenizer.is_fast:
         raise ModelNotFoundError(f"model = {model!r}: its tokenizer tells no offsets; expected one with tokenizer.json")

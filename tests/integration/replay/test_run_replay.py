@@ -259,7 +259,7 @@ def test_a_replay_killed_in_the_middle_resumes_to_the_same_rows(database, databa
     settings = setting(SERVING, per_window=20)
     load(database, settings)
     script = (
-        "import sys, pathlib, llmmon.pipeline.replay_lane as lane, llmmon.pipeline.run_replay as replay\n"
+        "import sys, pathlib, llmmon.pipeline.lane_run as lane, llmmon.pipeline.run_replay as replay\n"
         "from llmmon.config import load_config\n"
         "from llmmon.model import Window\n"
         "from llmmon.store.database import Database\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llmmon.errors import ModelNotFoundError
+from llmmon.errors import ConfigError, ModelNotFoundError
 from llmmon.model import Scorable
 from llmmon.scorers.sentiment import Sentiment
 from llmmon.scorers.text_classification import TextClassification
@@ -106,7 +106,6 @@ def test_a_label_of_a_model_of_ones_own() -> None:
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        ({"label": "toxic"}, "no label 'toxic'; the model has negative, neutral, positive"),
         ({"model": "/nowhere"}, r"no \*\.safetensors file there"),
         ({"model": "org/name"}, "hub id with revision"),
     ],
@@ -116,6 +115,19 @@ def test_a_model_that_is_not_there_is_named(parameters, expected) -> None:
     scorer = TextClassification(**{"model": tiny_word_classifier(), "label": "positive", **parameters})
     with pytest.raises(ModelNotFoundError, match=expected):
         scorer.score(answer("good"))
+
+
+def test_a_label_that_the_model_lacks_is_an_error_of_the_configuration() -> None:
+    """It names the labels that there are."""
+    scorer = TextClassification(model=tiny_word_classifier(), label="toxic")
+    with pytest.raises(ConfigError, match="no label 'toxic'; it has: negative, neutral, positive"):
+        scorer.score(answer("good"))
+
+
+def test_half_a_character_is_read_as_the_replacement_character() -> None:
+    """A tokenizer refuses a lone surrogate."""
+    scorer = TextClassification(model=tiny_word_classifier(), label="positive")
+    assert scorer.score(answer("good \ud83d bad")) == scorer.score(answer("good \ufffd bad"))
 
 
 def test_weights_that_are_no_safetensors_are_refused(tmp_path) -> None:

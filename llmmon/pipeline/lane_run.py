@@ -5,26 +5,26 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Final
 
+from sqlalchemy import Connection
+
 import llmmon
-from llmmon.audit.event import body
 from llmmon.backends.base import Backend
 from llmmon.config import Config
 from llmmon.errors import BackendUnavailableError, ModelNotFoundError, ReplayError
 from llmmon.model import Provenance, ReplayItem, Response, Window
 from llmmon.registry import parameters_of
-from llmmon.store import audit
 from llmmon.store.database import Database
 from llmmon.store.provenance import remember
-from llmmon.store.replay import keep_responses, replay_key
+from llmmon.store.replay import replay_key
 
 log = logging.getLogger(__name__)
 
 CHUNK_ROWS: Final = 32
-"""Responses in one transaction."""
+"""Responses in one transaction: what a worker that dies has to ask for again."""
 CHUNK_SECONDS: Final = 5.0
 """Age of a chunk at which it is stored although it is not full."""
 
@@ -33,22 +33,31 @@ _REASONS: Final[Mapping[type[ReplayError], str]] = {
     BackendUnavailableError: "backend_unavailable",
 }
 
+Keep = Callable[[Connection, Sequence[Response], Mapping[str | None, int]], None]
+"""Stores a chunk, given the provenance of each model revision in it."""
+
 
 class LaneRun:
     """One lane of one window: its counts, its progress, its chunks."""
 
     def __init__(
-        self, database: Database, config: Config, deployment: str, window: Window, lane: str, backend: Backend
+        self,
+        database: Database,
+        config: Config,
+        deployment: str,
+        window: Window,
+        lane: str,
+        backend: Backend,
+        keep: Keep,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._database, self._config, self._window = database, config, window
         self._deployment, self._lane, self._backend = deployment, lane, backend
-        self._started = time.monotonic()
-        self._n_items = 0
+        self._keep_chunk = keep
 
     def run(self, items: Sequence[ReplayItem]) -> ReplayError | None:
         """Run `items`, store their responses, and return why the lane could not run, if it could not."""
-        self._n_items = len(items)
+        self._started, self._n_items = time.monotonic(), len(items)
         waiting = {replay_key(item): item for item in items}
         chunk: list[Response] = []
         oldest_at = self._started
@@ -65,29 +74,26 @@ class LaneRun:
         except ReplayError as error:
             problem = error
             log.warning("%s %s: lane %s: %s", self._deployment, self._window.key, self._lane, error)
-            chunk += [not_run(item, self._backend, error) for item in waiting.values()]
+            chunk += [_not_run(item, self._backend, error) for item in waiting.values()]
         self._keep(chunk)
         return problem
 
     def _keep(self, chunk: Sequence[Response]) -> None:
         if not chunk:
             return
-        n_failed = sum(response.text is None for response in chunk)
-        counts = {"lane": self._lane, "n_done": len(chunk) - n_failed, "n_failed": n_failed}
-        subject = f"deployment {self._deployment} window {self._window.key}"
         with self._database.transaction() as connection:
             revisions = {response.model_revision for response in chunk}
             provenance_of = {
                 revision: remember(connection, self._provenance(revision))
                 for revision in sorted(revisions, key=lambda revision: revision or "")
             }
-            keep_responses(connection, self._deployment, self._window, chunk, provenance_of)
-            audit.append(connection, body("responses.stored", subject, counts, config_digest=self._config.digest))
+            self._keep_chunk(connection, chunk, provenance_of)
+        n_failed = sum(response.text is None for response in chunk)
         self.counts.update(done=len(chunk) - n_failed, failed=n_failed)
         elapsed_s = max(time.monotonic() - self._started, 1e-9)
         n = self.counts["done"] + self.counts["failed"]
         log.info(
-            "%s %s: lane %s: %d of %d replays, %d failed, %.1f/s",
+            "%s %s: lane %s: %d of %d asked, %d failed, %.1f/s",
             self._deployment,
             self._window.key,
             self._lane,
@@ -108,8 +114,7 @@ class LaneRun:
         )
 
 
-def not_run(item: ReplayItem, backend: Backend, error: ReplayError) -> Response:
-    """Return the response of an item that `backend` could not be asked."""
+def _not_run(item: ReplayItem, backend: Backend, error: ReplayError) -> Response:
     return Response(
         item=item,
         backend=backend.plugin_name,
