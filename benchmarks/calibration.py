@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +9,6 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +17,12 @@ from benchmarks.result import Grid
 from llmmon.metrics.calibration import Corrected, Labels, Verdicts, prediction_powered, rogan_gladen
 from llmmon.metrics.independence import Floats
 from llmmon.metrics.rates import Z
-from llmmon.model import LOGGED, Document, Message, Scorable
 from llmmon.pipeline.draw_review import odds, systematic
-from llmmon.scorers.base import scorers
+from llmmon.scorers.base import Scorer
+from llmmon.scorers.groundedness import Groundedness
+from llmmon.scorers.lexical_support import LexicalSupport
+from llmmon.training.groundedness_figures import score_all
+from llmmon.training.ragtruth import answers
 
 SUMMARY = "rates corrected by labels: coverage under judges of 60-95%, and labels needed, against even draws"
 JUDGES = ((0.6, 0.6), (0.75, 0.75), (0.95, 0.95), (0.6, 0.95), (0.95, 0.6))
@@ -35,8 +35,11 @@ Interval = tuple[float, float] | None
 """None: the way gives no interval, with a reason."""
 
 
-def run(runs: int = 1000, repeats: int = 300, seed: int = 20261126, scorer: str = "groundedness") -> list[Grid]:
-    """Simulate coverage and label efficiency, the second also on RAGTruth's training answers.
+def run(runs: int = 1000, repeats: int = 300, seed: int = 20261126) -> list[Grid]:
+    """Simulate coverage and label efficiency, the second also on RAGTruth's answers to test sources.
+
+    Those answers, which `groundedness` was never trained or tuned on, are read below ``LLMMON_DATA`` and left out where
+    that is not set.
 
     Parameters
     ----------
@@ -44,13 +47,14 @@ def run(runs: int = 1000, repeats: int = 300, seed: int = 20261126, scorer: str 
         Labellings of each judge, rate, number of labels and size of window.
     repeats : int
         Ten-day reviews of each population.
-    scorer : str
-        Judge of the RAGTruth answers; they are read below ``LLMMON_DATA`` and left out where that is not set.
     """
     populations = {f"simulated, AUROC {auroc:.2f}": _graded(auroc) for auroc in (0.72, 0.83, 0.88, 0.92, 0.95)}
     folder = os.environ.get("LLMMON_DATA")
     if folder:
-        populations[f"RAGTruth QA train, {scorer}"] = _ragtruth(Path(folder), scorer)
+        ours = Groundedness()
+        assert ours.threshold is not None
+        for judge, threshold in ((ours, 1 - ours.threshold), (LexicalSupport(), 0.5)):
+            populations[f"RAGTruth QA test, {judge.plugin_name}"] = _ragtruth(Path(folder), judge, threshold)
     return [_coverage(runs, seed), _efficiency(populations, repeats, seed)]
 
 
@@ -160,23 +164,24 @@ def _efficiency(
     rows = []
     for name, population in populations.items():
         told: dict[str, list[tuple[float, float, bool]]] = {}
+        truth = float(population.label.mean())
         for repeat in range(repeats):
             rng = np.random.default_rng([seed, repeat])
-            truth = float(population.label.mean())
             for way, value, (low, high) in _reviewed(population, rng, days, per_day):
                 told.setdefault(way, []).append((high - low, value - truth, low <= truth <= high))
         plain = np.median([width for width, _, _ in told["even draw, plain rate"]])
         for way, results in told.items():
             widths, errors, inside = (np.array(column) for column in zip(*results, strict=True))
             part = (np.median(widths) / plain) ** 2
-            spread = (errors.std() / np.std([error for _, error, _ in told["even draw, plain rate"]])) ** 2
+            spread = float(errors.var()) / (truth * (1 - truth) / (days * per_day))
             cells = [f"{np.median(widths):.3f}", f"{part:.2f}", f"{spread:.2f}"]
             rows.append([name, way, *cells, f"{inside.mean():.3f}", f"{errors.mean():+.4f}"])
         if population.best is not None:
             rows.append([name, "any draw at best", "", f"{population.best:.2f}", "", "", ""])
     return Grid(
         title=f"The rate of {days} days of 2,000 responses, {per_day} labels a day; {repeats} repeats, seed {seed}. "
-        "Labels needed: (width / width of the plain rate)^2 at the same number of labels",
+        "Labels needed: (width / width of the plain rate)^2 at the same number of labels. "
+        f"Variance of the value: over rate (1 - rate) / {days * per_day}; relative error {math.sqrt(2 / repeats):.2f}",
         columns=[
             "population",
             "way",
@@ -205,13 +210,30 @@ def _reviewed(
     called = Labels(score=1.0 - verdicts.of(labels.score), label=drawn, weight=labels.weight)
     bounds = _classical_ppi(called, float(verdicts.of(scores).mean()), len(scores))
     yield "even draw, classical PPI++ on verdicts", sum(bounds) / 2, bounds
-    for way, given in (
-        ("even draw, ppi", labels),
-        ("drawn by doubt, ppi", _by_doubt(population, traffic, per_day, rng)),
-    ):
+    by_doubt = _by_doubt(population, traffic, per_day, rng)
+    for way, given in (("even draw, ppi", labels), ("drawn by doubt, ppi", by_doubt)):
         found = prediction_powered(scores, np.ones(len(scores)), len(scores), given, verdicts)
         if found.value is not None and found.low is not None and found.high is not None:
             yield way, found.value, (found.low, found.high)
+            if given is by_doubt:
+                half = _by_differences(found, given, scores, days)
+                yield f"{way}, successive differences", found.value, (found.value - half, found.value + half)
+
+
+def _by_differences(found: Corrected, labels: Labels, scores: Floats, n_draws: int) -> float:
+    """Return half the normal interval whose variance is that of neighbours in the order they were drawn in.
+
+    A systematic draw in the order of scores is a stratified one if neighbours are alike. `labels` are those of
+    `n_draws` draws of one size, one after the other. K. M. Wolter, Introduction to Variance Estimation, 2007, 8.2.
+    """
+    edges, rates = np.array(found.detail["strata"]), np.array(found.detail["rates"])
+    own = np.searchsorted(edges, labels.score, side="right")
+    share = np.bincount(np.searchsorted(edges, scores, side="right"), minlength=len(rates)) / len(scores)
+    total = np.bincount(own, labels.weight, len(rates))
+    part = (share[own] / total[own] * labels.weight * (labels.label - rates[own])).reshape(n_draws, -1)
+    n = part.shape[1]
+    variance = float((np.diff(part, axis=1) ** 2).sum()) * n / (2 * (n - 1))
+    return Z * math.sqrt(variance + (float(share @ rates**2) - float(share @ rates) ** 2) / len(scores))
 
 
 def _by_doubt(
@@ -245,31 +267,13 @@ def _graded(auroc: float, rate: float = 0.3, n: int = 50_000) -> _Population:
     return _Population(score=score, label=label, threshold=threshold, best=best)
 
 
-def _ragtruth(folder: Path, name: str) -> _Population:
-    place = folder / "halluc_ragtruth_qa"
-    judge = scorers.create(name, {}, where="benchmark")
-    sources = {row["source_id"]: row["source_info"] for row in _lines(place / "sources.jsonl.gz")}
-    found = []
-    for row in _lines(place / "responses.jsonl.gz"):
-        if row["split"] != "train":
-            continue
-        source = sources[row["source_id"]]
-        answer = Scorable(
-            request_key=0,
-            lane=LOGGED,
-            variant="as_logged",
-            repeat=0,
-            messages=(Message(role="user", content=source["question"]),),
-            documents=(Document(content=source["passages"]),),
-            text=row["response"],
-        )
-        score = judge.score(answer)
-        if score.value is not None:
-            found.append((score.value, float(bool(row["labels"]))))
-    score, label = np.array(found).T
-    return _Population(score=score, label=label, threshold=1.0)
-
-
-def _lines(path: Path) -> Iterator[Any]:
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        yield from map(json.loads, file)
+def _ragtruth(folder: Path, judge: Scorer, threshold: float) -> _Population:
+    """Return the answers to test sources with what `judge` says of them and whether people marked anything."""
+    rows = [row for row in answers(folder) if row.split == "test"]
+    told = [
+        (score.value, float(row.is_unsupported))
+        for row, score in zip(rows, score_all(judge, rows), strict=True)
+        if score.value is not None
+    ]
+    score, label = np.array(told).T
+    return _Population(score=score, label=label, threshold=threshold)
