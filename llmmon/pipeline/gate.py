@@ -180,7 +180,12 @@ def great_expectations() -> Any:
     logger = logging.getLogger("great_expectations")
     logger.setLevel(logging.WARNING)  # it says hundreds of things at import
     import great_expectations
+    from tqdm import tqdm  # which it draws its progress with, drawn or not
 
+    # tqdm's own lock is one for all processes that are forked from here: a loader killed while it holds it would stop
+    # the next ones for good. Nor may a thread hold the lock while a process is forked.
+    tqdm.set_lock(threading.RLock())
+    tqdm.monitor_interval = 0
     for name in ("", ".data_context.types.base"):  # which its import has undone
         logging.getLogger(f"great_expectations{name}").setLevel(logging.WARNING)
     return great_expectations
