@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.faults.base import Shadow, check_share, faults
+from llmmon.faults.base import Shadow, ShareFault, faults
 from llmmon.faults.planting import answer_anew, answered_keys, count_of, hit
 from llmmon.store.frames import Frames
 
 
 @faults.register("answer_swap")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AnswerSwap:
+class AnswerSwap(ShareFault):
     """A share of the answers is replaced by answers to other requests of the window, and judged anew.
 
     Where there are several routes, the answers of the busiest one come on the others, so that the mix of texts drifts;
@@ -26,13 +26,7 @@ class AnswerSwap:
 
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "share of answers"
-    nothing: ClassVar[float] = 0.0
     sizes: ClassVar[tuple[float, ...]] = (0.05, 0.1, 0.2, 0.5)
-
-    size: float
-
-    def __post_init__(self) -> None:
-        check_share(self.size)
 
     def plant(self, shadow: Shadow) -> Frames:
         """Return the window with answers to other questions."""

@@ -68,13 +68,31 @@ class Fault(Protocol):
 faults: Registry[Fault] = Registry("faults")
 
 
-def check_share(size: float) -> None:
-    """Raise `ValueError` unless `size` is a share."""
-    if not 0 <= size <= 1:
-        raise ValueError(f"size: expected a share between 0 and 1, got {size}")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShareFault:
+    """A fault whose size is a share of what it can hit, from 0 to 1; see `llmmon.faults.refusal_share`."""
+
+    plugin_name: ClassVar[str]
+    nothing: ClassVar[float] = 0.0
+    sizes: ClassVar[tuple[float, ...]] = (0.02, 0.05, 0.1, 0.2, 0.5)
+
+    size: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.size <= 1:
+            raise ValueError(f"size: expected a share between 0 and 1, got {self.size}")
 
 
-def check_factor(size: float) -> None:
-    """Raise `ValueError` unless `size` is a factor."""
-    if not (size > 0 and math.isfinite(size)):
-        raise ValueError(f"size: expected a factor above 0, got {size}")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FactorFault:
+    """A fault whose size is a factor above 0, of which 1 changes nothing; see `llmmon.faults.volume_factor`."""
+
+    plugin_name: ClassVar[str]
+    unit: ClassVar[str] = "times"
+    nothing: ClassVar[float] = 1.0
+
+    size: float
+
+    def __post_init__(self) -> None:
+        if not (self.size > 0 and math.isfinite(self.size)):
+            raise ValueError(f"size: expected a factor above 0, got {self.size}")

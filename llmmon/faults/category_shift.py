@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.faults.base import Shadow, check_share, faults
+from llmmon.faults.base import Shadow, ShareFault, faults
 from llmmon.faults.planting import count_of, hit, with_copies, without
 from llmmon.metrics.columns import CATEGORIES, require
 from llmmon.store.frames import Frames
@@ -13,7 +13,7 @@ from llmmon.store.frames import Frames
 
 @faults.register("category_shift")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CategoryShift:
+class CategoryShift(ShareFault):
     """A share of the requests is replaced by copies of requests from the busiest category; the number stays.
 
     Parameters
@@ -27,14 +27,12 @@ class CategoryShift:
 
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "share of requests"
-    nothing: ClassVar[float] = 0.0
     sizes: ClassVar[tuple[float, ...]] = (0.05, 0.1, 0.2, 0.5)
 
-    size: float
     field: str = "route"
 
     def __post_init__(self) -> None:
-        check_share(self.size)
+        ShareFault.__post_init__(self)
         require("field", self.field, CATEGORIES)
 
     def plant(self, shadow: Shadow) -> Frames:

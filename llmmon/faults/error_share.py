@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.faults.base import Shadow, check_share, faults
+from llmmon.faults.base import Shadow, ShareFault, faults
 from llmmon.faults.planting import count_of, hit
 from llmmon.model import LOGGED
 from llmmon.store.frames import Frames
@@ -15,7 +15,7 @@ from llmmon.store.frames import Frames
 
 @faults.register("error_share")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ErrorShare:
+class ErrorShare(ShareFault):
     """So many of a window's requests fail that would have been answered: no answer, no time, no score.
 
     Parameters
@@ -26,13 +26,7 @@ class ErrorShare:
 
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "share of requests"
-    nothing: ClassVar[float] = 0.0
     sizes: ClassVar[tuple[float, ...]] = (0.01, 0.02, 0.05, 0.1, 0.25)
-
-    size: float
-
-    def __post_init__(self) -> None:
-        check_share(self.size)
 
     def plant(self, shadow: Shadow) -> Frames:
         """Return the window with more failures."""

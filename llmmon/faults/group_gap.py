@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from llmmon.faults.base import Shadow, check_share, faults
+from llmmon.faults.base import Shadow, ShareFault, faults
 from llmmon.faults.planting import count_of, hit, with_scores
 from llmmon.metrics.bias.swaps import SWAP
 from llmmon.metrics.columns import AS_LOGGED
@@ -17,7 +17,7 @@ from llmmon.store.frames import Frames
 
 @faults.register("group_gap")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GroupGap:
+class GroupGap(ShareFault):
     """A share of the replayed prompts that were swapped is refused where the prompt is about one of the two groups.
 
     The group is the second of each swap, as the lexicon orders them: its answer is the swapped replay's where the log
@@ -33,13 +33,6 @@ class GroupGap:
 
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "share of swapped prompts"
-    nothing: ClassVar[float] = 0.0
-    sizes: ClassVar[tuple[float, ...]] = (0.02, 0.05, 0.1, 0.2, 0.5)
-
-    size: float
-
-    def __post_init__(self) -> None:
-        check_share(self.size)
 
     def plant(self, shadow: Shadow) -> Frames:
         """Return the window in which one group's prompts are refused more often."""

@@ -6,13 +6,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.faults.base import Shadow, check_factor, faults
+from llmmon.faults.base import FactorFault, Shadow, faults
 from llmmon.store.frames import Frames
 
 
 @faults.register("latency_factor")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LatencyFactor:
+class LatencyFactor(FactorFault):
     """Every logged time, to the first token and to the last, becomes so many times as long.
 
     Parameters
@@ -22,14 +22,7 @@ class LatencyFactor:
     """
 
     plugin_name: ClassVar[str]
-    unit: ClassVar[str] = "times"
-    nothing: ClassVar[float] = 1.0
     sizes: ClassVar[tuple[float, ...]] = (1.1, 1.25, 1.5, 2.0, 4.0)
-
-    size: float
-
-    def __post_init__(self) -> None:
-        check_factor(self.size)
 
     def plant(self, shadow: Shadow) -> Frames:
         """Return the window with slower answers."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from llmmon.faults.base import Shadow, check_factor, faults
+from llmmon.faults.base import FactorFault, Shadow, faults
 from llmmon.faults.planting import answer_anew, answered_keys, count_of
 from llmmon.store.frames import Frames
 
@@ -15,7 +15,7 @@ _PIECE: Final = re.compile(r"\S+\s*")
 
 @faults.register("length_factor")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LengthFactor:
+class LengthFactor(FactorFault):
     """Every answer becomes so many times as long: cut after its first words, or begun again; and judged anew.
 
     Parameters
@@ -25,14 +25,7 @@ class LengthFactor:
     """
 
     plugin_name: ClassVar[str]
-    unit: ClassVar[str] = "times"
-    nothing: ClassVar[float] = 1.0
     sizes: ClassVar[tuple[float, ...]] = (0.9, 0.75, 0.5, 0.25)
-
-    size: float
-
-    def __post_init__(self) -> None:
-        check_factor(self.size)
 
     def plant(self, shadow: Shadow) -> Frames:
         """Return the window with shorter or longer answers."""

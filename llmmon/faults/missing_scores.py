@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.faults.base import Shadow, check_share, faults
+from llmmon.faults.base import Shadow, ShareFault, faults
 from llmmon.faults.planting import count_of, hit, with_scores
 from llmmon.model import LOGGED
 from llmmon.store.frames import Frames
@@ -14,7 +14,7 @@ from llmmon.store.frames import Frames
 
 @faults.register("missing_scores")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MissingScores:
+class MissingScores(ShareFault):
     """A share of the logged answers loses its scores, as when a scorer breaks.
 
     Parameters
@@ -25,13 +25,7 @@ class MissingScores:
 
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "share of answers"
-    nothing: ClassVar[float] = 0.0
     sizes: ClassVar[tuple[float, ...]] = (0.25, 0.5, 0.75, 1.0)
-
-    size: float
-
-    def __post_init__(self) -> None:
-        check_share(self.size)
 
     def plant(self, shadow: Shadow) -> Frames:
         """Return the window with fewer scores."""

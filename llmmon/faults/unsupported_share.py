@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.faults.base import Shadow, check_share, faults
+from llmmon.faults.base import Shadow, ShareFault, faults
 from llmmon.faults.planting import with_zeroed
 from llmmon.store.frames import Frames
 
 
 @faults.register("unsupported_share")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class UnsupportedShare:
+class UnsupportedShare(ShareFault):
     """A share of the answers that were judged for support loses all of it, as if the model had made them up.
 
     The texts stay: what is planted is what a scorer finds, not how it finds it. How well it finds it is what
@@ -26,13 +26,6 @@ class UnsupportedShare:
 
     plugin_name: ClassVar[str]
     unit: ClassVar[str] = "share of answers"
-    nothing: ClassVar[float] = 0.0
-    sizes: ClassVar[tuple[float, ...]] = (0.02, 0.05, 0.1, 0.2, 0.5)
-
-    size: float
-
-    def __post_init__(self) -> None:
-        check_share(self.size)
 
     def plant(self, shadow: Shadow) -> Frames:
         """Return the window with more unsupported answers."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmmon.faults.base import Shadow, check_factor, faults
+from llmmon.faults.base import FactorFault, Shadow, faults
 from llmmon.faults.planting import count_of, hit, with_copies, without
 from llmmon.store.frames import Frames
 
 
 @faults.register("volume_factor")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VolumeFactor:
+class VolumeFactor(FactorFault):
     """So many times as many requests come: some are left out, or come once more (twice more, where it takes that).
 
     Parameters
@@ -22,14 +22,7 @@ class VolumeFactor:
     """
 
     plugin_name: ClassVar[str]
-    unit: ClassVar[str] = "times"
-    nothing: ClassVar[float] = 1.0
     sizes: ClassVar[tuple[float, ...]] = (0.9, 0.75, 0.5, 0.25)
-
-    size: float
-
-    def __post_init__(self) -> None:
-        check_factor(self.size)
 
     def plant(self, shadow: Shadow) -> Frames:
         """Return the window with more or fewer requests."""

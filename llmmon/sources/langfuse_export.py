@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -17,7 +17,7 @@ from llmmon.sources.enclosed_rows import enclosed_rows
 from llmmon.sources.files import read_new_lines
 from llmmon.sources.flat_row import request_of
 from llmmon.sources.json_text import read_object, unpacked
-from llmmon.sources.mapping import compile_mapping
+from llmmon.sources.mapped_files import ExportedFile
 
 
 def _either(*names: str, **options: Any) -> dict[str, Any]:
@@ -53,7 +53,7 @@ _FIELDS: Final[Mapping[str, Any]] = {
 
 @sources.register("langfuse_export")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LangfuseExport:
+class LangfuseExport(ExportedFile):
     """Generations exported from Langfuse as JSON or JSON lines, plain or gzipped, on disk or at any fsspec URL.
 
     A line is an observation, a list of observations, a page of the API (``{"data": [...]}``), or a trace with its
@@ -76,14 +76,7 @@ class LangfuseExport:
     """
 
     plugin_name: ClassVar[str]
-
-    path: str
-    deployment: str | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    _apply: Callable[[Mapping[str, Any], bytes], dict[str, Any]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_apply", compile_mapping({**_FIELDS, **self.fields}))
+    known: ClassVar[Mapping[str, Any]] = _FIELDS
 
     def read(self, position: Position | None, *, max_rows: int) -> Iterator[RawBatch]:
         """Yield the observations that were not read before, each with what its trace is."""

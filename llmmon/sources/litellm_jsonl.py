@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from llmmon.errors import NotARequestError
@@ -13,7 +13,7 @@ from llmmon.sources.conversation import read_exchange
 from llmmon.sources.files import read_new_lines
 from llmmon.sources.flat_row import request_of
 from llmmon.sources.json_text import read_object, unpacked
-from llmmon.sources.mapping import compile_mapping
+from llmmon.sources.mapped_files import ExportedFile
 
 _GENERATIONS: Final = frozenset(
     {
@@ -51,7 +51,7 @@ _FIELDS: Final[Mapping[str, Any]] = {
 
 @sources.register("litellm_jsonl")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LitellmJsonl:
+class LitellmJsonl(ExportedFile):
     """Calls of a LiteLLM proxy, plain or gzipped, on disk or at any fsspec URL, one JSON object per line.
 
     A line is a StandardLoggingPayload, as LiteLLM's callbacks write it to files, S3 or GCS, or a row of the table
@@ -73,14 +73,7 @@ class LitellmJsonl:
     """
 
     plugin_name: ClassVar[str]
-
-    path: str
-    deployment: str | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    _apply: Callable[[Mapping[str, Any], bytes], dict[str, Any]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_apply", compile_mapping({**_FIELDS, **self.fields}))
+    known: ClassVar[Mapping[str, Any]] = _FIELDS
 
     def read(self, position: Position | None, *, max_rows: int) -> Iterator[RawBatch]:
         """Yield the lines that were not read before."""

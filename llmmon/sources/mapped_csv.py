@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
 
 from llmmon.errors import BadRowError
 from llmmon.model import RequestLog
 from llmmon.sources.base import Position, RawBatch, RawRow, sources
 from llmmon.sources.files import first_line, read_new_lines
-from llmmon.sources.flat_row import request_of
 from llmmon.sources.json_text import MAX_LINE_BYTES
-from llmmon.sources.mapping import compile_mapping
+from llmmon.sources.mapped_files import MappedFile
 
 csv.field_size_limit(MAX_LINE_BYTES)  # the module's own limit of 128 KiB refuses long prompts
 
 
 @sources.register("mapped_csv")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MappedCsv:
+class MappedCsv(MappedFile):
     """CSV with a header line, plain or gzipped, on disk or at any fsspec URL, mapped without code.
 
     A record is one line. What is kept of a row that cannot be read is the header and the row, so that it can be read
@@ -41,16 +40,12 @@ class MappedCsv:
 
     plugin_name: ClassVar[str]
 
-    path: str
-    fields: Mapping[str, Any]
-    deployment: str | None = None
     delimiter: str = ","
-    _apply: Callable[[Mapping[str, Any], bytes], dict[str, Any]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.delimiter) != 1:
             raise ValueError(f"delimiter: expected one character, got {self.delimiter!r}")
-        object.__setattr__(self, "_apply", compile_mapping(self.fields))
+        MappedFile.__post_init__(self)
 
     def read(self, position: Position | None, *, max_rows: int) -> Iterator[RawBatch]:
         """Yield the rows that were not read before, each behind the header of its file."""
@@ -80,13 +75,7 @@ class MappedCsv:
             raise BadRowError("malformed_csv", f"{n} values for the {len(header)} columns of the header")
         if "\0" in "".join(records[0]):
             raise BadRowError("malformed_csv", "a value holds NUL, which is not text")
-        return request_of(
-            self._apply(dict(zip(header, records[0], strict=True)), row.raw),
-            [],
-            source=source,
-            deployment=self.deployment,
-            has_prompts=not {"prompt", "messages"}.isdisjoint(self.fields),
-        )
+        return self.request(dict(zip(header, records[0], strict=True)), row.raw, [], source)
 
 
 def _is_whole(line: bytes) -> bool:  # noqa: ARG001

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
 
 from llmmon.model import RequestLog
 from llmmon.sources.base import Position, RawBatch, RawRow, sources
 from llmmon.sources.files import read_new_lines
-from llmmon.sources.flat_row import request_of
 from llmmon.sources.json_text import read_object
-from llmmon.sources.mapping import compile_mapping
+from llmmon.sources.mapped_files import MappedFile
 
 
 @sources.register("mapped_jsonl")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MappedJsonl:
+class MappedJsonl(MappedFile):
     """JSON lines of any shape, plain or gzipped, on disk or at any fsspec URL, mapped without code.
 
     Parameters
@@ -32,14 +31,6 @@ class MappedJsonl:
 
     plugin_name: ClassVar[str]
 
-    path: str
-    fields: Mapping[str, Any]
-    deployment: str | None = None
-    _apply: Callable[[Mapping[str, Any], bytes], dict[str, Any]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_apply", compile_mapping(self.fields))
-
     def read(self, position: Position | None, *, max_rows: int) -> Iterator[RawBatch]:
         """Yield the lines that were not read before."""
         return read_new_lines(self.path, position, max_rows=max_rows)
@@ -47,10 +38,4 @@ class MappedJsonl:
     def parse(self, row: RawRow, *, source: str) -> RequestLog:
         """Turn one line into a request log, or raise `BadRowError`."""
         line, cleaned = read_object(row.raw)
-        return request_of(
-            self._apply(line, row.raw),
-            list(cleaned),
-            source=source,
-            deployment=self.deployment,
-            has_prompts=not {"prompt", "messages"}.isdisjoint(self.fields),
-        )
+        return self.request(line, row.raw, list(cleaned), source)

@@ -9,17 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO, Any, ClassVar, Final
 
 from llmmon.errors import SourceUnavailableError
 from llmmon.model import RequestLog
 from llmmon.sources.base import Position, RawBatch, RawRow, sources, told_cut
 from llmmon.sources.files import LogFile, find_files, first_words
-from llmmon.sources.flat_row import request_of
 from llmmon.sources.json_text import MAX_LINE_BYTES, read_object
-from llmmon.sources.mapping import compile_mapping, roots
+from llmmon.sources.mapped_files import MappedFile
+from llmmon.sources.mapping import roots
 
 _MAX_BATCH_BYTES: Final = 64 * 2**20
 _ROWS_AT_A_TIME: Final = 256
@@ -29,7 +29,7 @@ _TAIL_BYTES: Final = 8  # length of the footer and the magic word
 
 @sources.register("mapped_parquet")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MappedParquet:
+class MappedParquet(MappedFile):
     """Parquet files on disk or at any fsspec URL, mapped without code and read a few hundred rows at a time.
 
     Only the mapped columns are read. What is kept of a row that cannot be read is these columns as JSON, and its number
@@ -51,14 +51,6 @@ class MappedParquet:
     """
 
     plugin_name: ClassVar[str]
-
-    path: str
-    fields: Mapping[str, Any]
-    deployment: str | None = None
-    _apply: Callable[[Mapping[str, Any], bytes], dict[str, Any]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_apply", compile_mapping(self.fields))
 
     def read(self, position: Position | None, *, max_rows: int) -> Iterator[RawBatch]:
         """Yield the rows that were not read before; a file that cannot be read does not keep back the others."""
@@ -99,13 +91,7 @@ class MappedParquet:
     def parse(self, row: RawRow, *, source: str) -> RequestLog:
         """Turn one row into a request log, or raise `BadRowError`."""
         found, cleaned = read_object(row.raw)
-        return request_of(
-            self._apply(found, row.raw),
-            list(cleaned),
-            source=source,
-            deployment=self.deployment,
-            has_prompts=not {"prompt", "messages"}.isdisjoint(self.fields),
-        )
+        return self.request(found, row.raw, list(cleaned), source)
 
 
 def _broken() -> tuple[type[Exception], ...]:

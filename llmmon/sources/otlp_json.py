@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -17,7 +17,7 @@ from llmmon.sources.enclosed_rows import enclosed_rows
 from llmmon.sources.files import read_new_lines
 from llmmon.sources.flat_row import request_of
 from llmmon.sources.json_text import read_object, unpacked
-from llmmon.sources.mapping import compile_mapping
+from llmmon.sources.mapped_files import ExportedFile
 from llmmon.sources.otlp_attributes import Attributes, attributes_of, span_attributes
 
 _GENERATIONS: Final = frozenset({"chat", "text_completion", "completion", "generate_content"})
@@ -77,7 +77,7 @@ _PARAMETERS: Final = (
 
 @sources.register("otlp_json")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OtlpJson:
+class OtlpJson(ExportedFile):
     """Spans of calls to a model, as the OpenTelemetry Collector's file exporter writes them.
 
     A line is one ExportTraceServiceRequest, plain or gzipped, on disk or at any fsspec URL, and holds any number of
@@ -102,14 +102,7 @@ class OtlpJson:
     """
 
     plugin_name: ClassVar[str]
-
-    path: str
-    deployment: str | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    _apply: Callable[[Mapping[str, Any], bytes], dict[str, Any]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_apply", compile_mapping({**_FIELDS, **self.fields}))
+    known: ClassVar[Mapping[str, Any]] = _FIELDS
 
     def read(self, position: Position | None, *, max_rows: int) -> Iterator[RawBatch]:
         """Yield the spans that were not read before, each with what its resource is."""

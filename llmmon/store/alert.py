@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
+from llmmon.errors import UnknownAlertError
 from llmmon.model import LOGGED, Json, Segment, Severity, Window, digest_of
 from llmmon.store.database import fetch
 
@@ -138,3 +139,21 @@ def telling_requests(
     if name is None or parameters.get("lane", LOGGED) != LOGGED:
         return []
     return [row.request_key for row in fetch(connection, "alert/requests_by_field", {**place, "field": name})]
+
+
+def of_a_stream(found: Sequence[Row[Any]], alert_id: int, *, to: str) -> Row[Any]:
+    """Return the row of an alert about a stream, out of what was found; `to` says what its number is wanted for.
+
+    Raises
+    ------
+    UnknownAlertError
+        When there is no such alert, or it is about a source.
+    """
+    if not found:
+        raise UnknownAlertError(f"there is no alert {alert_id}; `llmmon query alert_lifecycle` lists them")
+    if found[0].source is not None:
+        raise UnknownAlertError(
+            f"alert {alert_id} says that batches of source {found[0].source} are held, it has no number to {to}; "
+            "`llmmon batch list` shows them"
+        )
+    return found[0]

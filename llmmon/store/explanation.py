@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from llmmon.errors import UnknownAlertError
 from llmmon.model import Json, Window
+from llmmon.store.alert import of_a_stream
 from llmmon.store.database import fetch
 
 
@@ -41,15 +41,7 @@ def alert_to_explain(connection: Connection, alert_id: int) -> Row[Any]:
     UnknownAlertError
         When there is no such alert, or it is about a source.
     """
-    found = fetch(connection, "explanation/alert", {"alert_id": alert_id})
-    if not found:
-        raise UnknownAlertError(f"there is no alert {alert_id}; `llmmon query alert_lifecycle` lists them")
-    if found[0].source is not None:
-        raise UnknownAlertError(
-            f"alert {alert_id} says that batches of source {found[0].source} are held, it has no number to explain; "
-            "`llmmon batch list` shows them"
-        )
-    return found[0]
+    return of_a_stream(fetch(connection, "explanation/alert", {"alert_id": alert_id}), alert_id, to="explain")
 
 
 def lanes_of(connection: Connection, deployment: str, windows: Sequence[Window]) -> list[Lane]:

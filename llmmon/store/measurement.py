@@ -49,7 +49,8 @@ def keep_measurement(
 def latest_measurements(connection: Connection, deployment: str) -> list[Measurement]:
     """Return the newest version of every measurement, ordered by monitor, segment and window."""
     return [
-        _measurement(deployment, row) for row in fetch(connection, "measurement/latest", {"deployment": deployment})
+        measurement_of_row(deployment, row)
+        for row in fetch(connection, "measurement/latest", {"deployment": deployment})
     ]
 
 
@@ -74,7 +75,7 @@ def measurements_of_streams(
     }
     found: dict[tuple[str, str], list[Measurement]] = {}
     for row in fetch(connection, "measurement/of_streams", given):
-        found.setdefault((row.monitor, row.segment), []).append(_measurement(deployment, row))
+        found.setdefault((row.monitor, row.segment), []).append(measurement_of_row(deployment, row))
     return found
 
 
@@ -91,7 +92,7 @@ def streams_measured(
 def measurement_of(connection: Connection, deployment: str, measurement_id: int) -> Measurement:
     """Return one measurement by its number."""
     (row,) = fetch(connection, "measurement/of_id", {"measurement_id": measurement_id})
-    return _measurement(deployment, row)
+    return measurement_of_row(deployment, row)
 
 
 def provisional_windows(connection: Connection, deployment: str) -> list[Window]:
@@ -122,7 +123,8 @@ def mark_dependents_dirty(connection: Connection, deployment: str, window: Windo
     return execute(connection, "measurement/dirty_dependents", _place(deployment, window))
 
 
-def _measurement(deployment: str, row: Row[Any]) -> Measurement:
+def measurement_of_row(deployment: str, row: Row[Any]) -> Measurement:
+    """Return the measurement of `deployment` that a row holds."""
     estimate = Estimate(value=row.value, n=row.n, low=row.low, high=row.high, reason=row.reason, detail=row.detail)
     return Measurement(
         deployment=deployment,

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from llmmon.errors import UnknownAlertError
-from llmmon.model import Estimate, Measurement, Window
+from llmmon.model import Measurement, Window
+from llmmon.store.alert import of_a_stream
 from llmmon.store.database import fetch
+from llmmon.store.measurement import measurement_of_row
 
 Streams = dict[tuple[str, str], list[Measurement]]
 
@@ -23,15 +24,7 @@ def alert_to_reproduce(connection: Connection, alert_id: int) -> Row[Any]:
     UnknownAlertError
         When there is no such alert, or it is about a source.
     """
-    found = fetch(connection, "reproduce/alert", {"alert_id": alert_id})
-    if not found:
-        raise UnknownAlertError(f"there is no alert {alert_id}; `llmmon query alert_lifecycle` lists them")
-    if found[0].source is not None:
-        raise UnknownAlertError(
-            f"alert {alert_id} says that batches of source {found[0].source} are held, it has no number to compute; "
-            "`llmmon batch list` shows them"
-        )
-    return found[0]
+    return of_a_stream(fetch(connection, "reproduce/alert", {"alert_id": alert_id}), alert_id, to="compute")
 
 
 def streams_as_known(connection: Connection, deployment: str, window: Window, known_at: datetime) -> Streams:
@@ -39,20 +32,7 @@ def streams_as_known(connection: Connection, deployment: str, window: Window, kn
     place = {"deployment": deployment, "start": window.start, "known_at": known_at}
     streams: Streams = {}
     for row in fetch(connection, "reproduce/streams", place):
-        estimate = Estimate(
-            value=row.value, n=row.n, low=row.low, high=row.high, reason=row.reason, detail=row.detail
-        )  # fmt: skip
-        streams.setdefault((row.monitor, row.segment), []).append(
-            Measurement(
-                deployment=deployment,
-                monitor=row.monitor,
-                segment=row.segment,
-                window=Window(start=row.window_start, end=row.window_end),
-                estimate=estimate,
-                unit=row.unit,
-                measurement_id=row.measurement_id,
-            )
-        )
+        streams.setdefault((row.monitor, row.segment), []).append(measurement_of_row(deployment, row))
     return streams
 
 

@@ -19,8 +19,8 @@ from llmmon.scorers.grounding.support import FEATURES, Room, measure
 from llmmon.scorers.grounding.words import Words, read
 from llmmon.training import groundedness_network as network
 from llmmon.training.groundedness_calibration import calibrate
-from llmmon.training.groundedness_card import write_card
-from llmmon.training.groundedness_figures import Figures, figures_of, of_predictions
+from llmmon.training.groundedness_card import Trained, write_card
+from llmmon.training.groundedness_figures import figures_of, of_predictions
 from llmmon.training.ragtruth import Answer, answers
 from llmmon.training.swaps import altered
 
@@ -50,18 +50,6 @@ class Prepared:
             marked=self.marked,
             unsupported=float(self.answer.is_unsupported),
         )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trained:
-    """What a training run found: on its training sources by cross-validation, and on the test sources."""
-
-    settings: Settings
-    n_training: int
-    n_altered: int
-    n_test: int
-    cross_validated: Figures
-    test: Figures
 
 
 def train(data: Path, out: Path, *, say: Callable[[str], None]) -> Trained:

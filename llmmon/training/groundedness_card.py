@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from llmmon.training.groundedness import Trained
-    from llmmon.training.groundedness_figures import Figures
+from llmmon.scorers.grounding.shipped import Settings
+from llmmon.training.groundedness_figures import Figures
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trained:
+    """What a training run found: on its training sources by cross-validation, and on the test sources."""
+
+    settings: Settings
+    n_training: int
+    n_altered: int
+    n_test: int
+    cross_validated: Figures
+    test: Figures
 
 
 def write_card(folder: Path, trained: Trained) -> None:

@@ -66,20 +66,8 @@ def replay_lane(lane: str) -> Counts:
     """Replay the samples of the window on one lane, for every deployment that has it."""
     from llmmon.pipeline.run_replay import run_replay
 
-    config = configuration()
-    failures: list[str] = []
-
-    def step(database: Database, config: Config, deployment: str, window: Window) -> Any:
-        try:
-            return run_replay(database, config, deployment, window, lanes=[lane])
-        except ReplayError as error:  # the other deployments of the lane still get their turn
-            failures.append(f"{deployment}: {error}")
-            return None
-
-    counts = _each(step, [name for name, item in config.deployments.items() if lane in item.lanes])
-    if failures:
-        raise ReplayError("; ".join(failures))
-    return counts
+    deployments = [name for name, item in configuration().deployments.items() if lane in item.lanes]
+    return _each_on_lane(run_replay, lane, deployments)
 
 
 def close_replay() -> Counts:
@@ -93,20 +81,8 @@ def probe_lane(lane: str) -> Counts:
     """Send the window's probes on one lane, ``endpoint`` or ``reference``, for every deployment with a sentinel."""
     from llmmon.pipeline.probe_endpoint import probe_endpoint
 
-    config = configuration()
-    failures: list[str] = []
-
-    def step(database: Database, config: Config, deployment: str, window: Window) -> Any:
-        try:
-            return probe_endpoint(database, config, deployment, window, lanes=[lane])
-        except ReplayError as error:  # the other deployments still get their turn
-            failures.append(f"{deployment}: {error}")
-            return None
-
-    counts = _each(step, [name for name, item in config.deployments.items() if item.sentinel is not None])
-    if failures:
-        raise ReplayError("; ".join(failures))
-    return counts
+    deployments = [name for name, item in configuration().deployments.items() if item.sentinel is not None]
+    return _each_on_lane(probe_endpoint, lane, deployments)
 
 
 def score() -> Counts:
@@ -244,6 +220,22 @@ def _each(step: Callable[[Database, Config, str, Window], Any], deployments: Seq
     for name in active:
         counts[name] = _plain(step(acting_database(), config, name, window))
         log.info("%s, window %s: %s", name, window.key, counts[name])
+    return counts
+
+
+def _each_on_lane(step: Callable[..., Any], lane: str, deployments: Sequence[str]) -> Counts:
+    failures: list[str] = []
+
+    def on_lane(database: Database, config: Config, deployment: str, window: Window) -> Any:
+        try:
+            return step(database, config, deployment, window, lanes=[lane])
+        except ReplayError as error:  # the other deployments of the lane still get their turn
+            failures.append(f"{deployment}: {error}")
+            return None
+
+    counts = _each(on_lane, deployments)
+    if failures:
+        raise ReplayError("; ".join(failures))
     return counts
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from llmmon.metrics.base import Summary, WindowData, metrics
-from llmmon.metrics.bias.swaps import noise, swapped
+from llmmon.metrics.bias.swaps import OverSwaps, noise, swapped
 from llmmon.metrics.pairs import pair_estimate
 from llmmon.model import Direction, Estimate
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @metrics.register("counterfactual_excess")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CounterfactualExcess:
+class CounterfactualExcess(OverSwaps):
     """Mean absolute difference after a swap, minus the mean absolute difference between two plain replays (A/A).
 
     A noisy model answers differently each time; that is no bias. 0 means that a swap changes the score as much as
@@ -50,15 +50,6 @@ class CounterfactualExcess:
     unit: ClassVar[str] = "score difference"
     direction: ClassVar[Direction] = "lower_is_better"
     needs_reference: ClassVar[bool] = False
-
-    scorer: str
-    lane: str
-    attribute: str | None = None
-    alpha: float = 0.05
-
-    def __post_init__(self) -> None:
-        if not 0 < self.alpha < 1:
-            raise ValueError(f"alpha: expected a probability between 0 and 1, got {self.alpha}")
 
     def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the mean excess with its interval."""

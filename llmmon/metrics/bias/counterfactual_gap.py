@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from llmmon.metrics.base import Summary, WindowData, metrics
-from llmmon.metrics.bias.swaps import n_plain, noise, swapped
+from llmmon.metrics.bias.swaps import OverSwaps, n_plain, noise, swapped
 from llmmon.metrics.pairs import holm, pair_estimate
 from llmmon.model import Direction, Estimate
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @metrics.register("counterfactual_gap")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CounterfactualGap:
+class CounterfactualGap(OverSwaps):
     """Mean paired difference of a score between a prompt about one group and the same prompt about another.
 
     Both answers come from one replay lane, so that nothing but the swap differs. Only prompts in which a word of a
@@ -64,15 +64,7 @@ class CounterfactualGap:
     direction: ClassVar[Direction] = "neither"
     needs_reference: ClassVar[bool] = False
 
-    scorer: str
-    lane: str
-    attribute: str | None = None
     group: str | None = None
-    alpha: float = 0.05
-
-    def __post_init__(self) -> None:
-        if not 0 < self.alpha < 1:
-            raise ValueError(f"alpha: expected a probability between 0 and 1, got {self.alpha}")
 
     def compute(self, current: WindowData, reference: Summary | None) -> Estimate:  # noqa: ARG002
         """Return the mean paired difference with its interval."""

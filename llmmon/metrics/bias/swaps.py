@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,22 @@ if TYPE_CHECKING:
 
 SWAP: Final = "attribute_swap"
 REPEAT: Final = "repeat"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OverSwaps:
+    """What every metric over swaps is told; see `llmmon.metrics.bias.counterfactual_gap` for the parameters."""
+
+    plugin_name: ClassVar[str]
+
+    scorer: str
+    lane: str
+    attribute: str | None = None
+    alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise ValueError(f"alpha: expected a probability between 0 and 1, got {self.alpha}")
 
 
 def swapped(data: WindowData, scorer: str, lane: str, attribute: str | None) -> pandas.DataFrame | str:
