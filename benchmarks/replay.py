@@ -1,11 +1,14 @@
-"""The demo's prompts through one model: one by one, in llmmon's batches, and in transformers' continuous batching."""
+"""Prompts of the demo through one model: one by one, in llmmon's batches, and in transformers' continuous batching."""
 
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+from benchmarks.random_models import device_name, write_causal
 from benchmarks.result import Result, Row, best_seconds
 from llmmon.backends.local_model import LoadedModel, load, use_threads
 from llmmon.backends.local_transformers import Transformers
@@ -20,13 +23,23 @@ Answers = dict[int, tuple[str, int]]
 """Text and number of tokens by item."""
 
 
-def run(prompts: int = 32, new_tokens: int = 32, rounds: int = 2, threads: int = 1, model: str = "") -> Result:
+def run(
+    prompts: int = 32,
+    new_tokens: int = 32,
+    rounds: int = 2,
+    threads: int = 1,
+    model: str = "",
+    shape: str = "",
+    budgets: str = "16384",
+    dtype: str = "auto",
+    one_by_one: int = 1,
+) -> Result:
     """Answer the same prompts in every way; the texts are compared with those of one by one.
 
     Parameters
     ----------
     prompts : int
-        Demo prompts, spread evenly over the first hour of all deployments.
+        Demo prompts, spread evenly over all hours of all deployments.
     new_tokens : int
         Longest answer.
     rounds : int
@@ -35,22 +48,60 @@ def run(prompts: int = 32, new_tokens: int = 32, rounds: int = 2, threads: int =
         CPU threads of torch, the same for all ways.
     model : str
         Folder of another model; empty: the demo's.
+    shape : str
+        ``1b`` or ``8b``: a model of Llama's shape with random weights in place of the demo's.
+    budgets : str
+        Token budgets of llmmon's batches, with commas between them.
+    dtype : str
+        Of the weights, as the backend's setting.
+    one_by_one : int
+        0 leaves that way out; the first budget is then what the others are compared with.
     """
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    folder = model or str(model_folder())
+    with tempfile.TemporaryDirectory() as place:
+        folder = str(write_causal(shape, Path(place))) if shape else model or str(model_folder())
+        return _compare(
+            folder,
+            prompts=prompts,
+            new_tokens=new_tokens,
+            rounds=rounds,
+            threads=threads,
+            budgets=[int(budget) for budget in budgets.split(",")],
+            dtype=dtype,
+            one_by_one=bool(one_by_one),
+        )
+
+
+def _compare(
+    folder: str,
+    *,
+    prompts: int,
+    new_tokens: int,
+    rounds: int,
+    threads: int,
+    budgets: Sequence[int],
+    dtype: str,
+    one_by_one: bool,
+) -> Result:
     items = _items(prompts)
-    loaded = load(folder, None, "auto", "auto")
+    loaded = load(folder, None, "auto", dtype)
     use_threads(threads)
-    ways: list[tuple[str, Callable[[], Answers], str]] = [
-        ("one by one", lambda: _llmmon(folder, items, new_tokens, budget=1), "a batch of one, as an API would"),
-        ("arrival order, 16 rows", lambda: _padded(loaded, items, new_tokens, 16), "generate() on left-padded rows"),
+    ways: list[tuple[str, Callable[[], Answers], str]] = []
+    if one_by_one:
+        alone = lambda: _llmmon(folder, items, new_tokens, dtype, budget=1)  # noqa: E731
+        ways.append(("one by one", alone, "a batch of one, as an API would"))
+    for budget in budgets:
+        together = lambda budget=budget: _llmmon(folder, items, new_tokens, dtype, budget=budget)  # noqa: E731
+        note = "sorted by length; log-probabilities and seeds of each row included"
+        ways.append((f"llmmon, {budget:,} tokens a batch", together, note))
+    ways.append(
         (
-            "llmmon, token budget",
-            lambda: _llmmon(folder, items, new_tokens, budget=16_384),
-            "sorted by length; log-probabilities and seeds of each row included",
-        ),
-    ]
-    continuous = load.__wrapped__(folder, None, "auto", "auto")  # it changes the model's attention for good
+            "arrival order, 16 rows",
+            lambda: _padded(loaded, items, new_tokens, 16),
+            "generate() on left-padded rows",
+        )
+    )
+    continuous = load.__wrapped__(folder, None, "auto", dtype)  # it changes the model's attention for good
     ways.append(
         (
             "transformers continuous",
@@ -67,7 +118,7 @@ def run(prompts: int = 32, new_tokens: int = 32, rounds: int = 2, threads: int =
         except (RuntimeError, ValueError, NotImplementedError, AttributeError, ImportError) as error:
             rows.append(Row(way=way, value=None, note=f"did not run here: {type(error).__name__}: {str(error)[:120]}"))
             continue
-        expected = expected or found
+        expected = expected or dict(found)
         n_equal = sum(found[key][0] == text for key, (text, _) in expected.items())
         n_tokens = sum(n for _, n in found.values())
         note = f"{note}; {n_equal} of {len(items)} answers equal, {n_tokens} tokens"
@@ -79,16 +130,16 @@ def run(prompts: int = 32, new_tokens: int = 32, rounds: int = 2, threads: int =
         "new_tokens": new_tokens,
         "rounds": rounds,
         "threads": threads,
-        "device": loaded.device,
+        "device": device_name(loaded.device),
+        "dtype": str(loaded.model.dtype).removeprefix("torch."),
         "parameters": f"{loaded.model.num_parameters() / 1e6:.1f}M",
     }
-    return Result(unit="tokens/s", rows=rows, reference="one by one", settings=settings)
+    return Result(unit="tokens/s", rows=rows, reference=rows[0].way, settings=settings)
 
 
 def _items(n: int) -> list[ReplayItem]:
-    first = min(path.name for path in logs_folder().glob("*/*.jsonl.gz"))
-    source = sources.create("openai_jsonl", {"path": str(logs_folder() / "*" / first)}, where="benchmark")
-    requests = [source.parse(row, source="demo") for batch in source.read(None, max_rows=5_000) for row in batch.rows]
+    source = sources.create("openai_jsonl", {"path": str(logs_folder() / "*" / "*.jsonl.gz")}, where="benchmark")
+    requests = [source.parse(row, source="demo") for batch in source.read(None, max_rows=10_000) for row in batch.rows]
     chosen = requests[:: max(1, len(requests) // n)][:n]
     return [
         ReplayItem(
@@ -106,8 +157,8 @@ def _items(n: int) -> list[ReplayItem]:
     ]
 
 
-def _llmmon(folder: str, items: Sequence[ReplayItem], new_tokens: int, *, budget: int) -> Answers:
-    backend = Transformers(model=folder, max_new_tokens=new_tokens, token_budget=budget)
+def _llmmon(folder: str, items: Sequence[ReplayItem], new_tokens: int, dtype: str, *, budget: int) -> Answers:
+    backend = Transformers(model=folder, max_new_tokens=new_tokens, token_budget=budget, dtype=dtype)
     answers = {}
     for response in backend.generate(items):
         if response.text is None or response.n_output_tokens is None:

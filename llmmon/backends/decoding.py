@@ -1,4 +1,4 @@
-"""Generate and score in batches, so that a row's result does not depend on its neighbours' seeds."""
+"""Generate and score in batches, so that a row's draws do not depend on its neighbours."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def generate(
     import transformers
 
     tokens, mask = _left_padded(loaded, prompts)
-    chooser = _TokenChooser(temperatures, seeds, max(max_new_tokens), n_first)
+    chooser = _TokenChooser(temperatures, seeds, max(max_new_tokens), n_first, loaded.device)
     settings = transformers.GenerationConfig(
         max_new_tokens=max(max_new_tokens),
         do_sample=False,
@@ -152,20 +152,24 @@ class _TokenChooser:
     """Choose each row's next token and keep its log-probability; everything else becomes impossible.
 
     A row draws with one uniform number per step from its own generator, by inverting the cumulative distribution, so
-    the draw is the same in any batch.
+    the draw is the same in any batch. The numbers lie on the device from the start: a copy at each step would make
+    the device wait.
     """
 
-    def __init__(self, temperatures: Sequence[float], seeds: Sequence[int], n_steps: int, n_first: int) -> None:
+    def __init__(
+        self, temperatures: Sequence[float], seeds: Sequence[int], n_steps: int, n_first: int, device: str
+    ) -> None:
         import numpy as np
         import torch
 
         self.first: list[tuple[tuple[int, float], ...]] = [() for _ in seeds]
         self._n_first = n_first
         self._kept: list[Tensor] = []
-        self._drawn = [row for row, temperature in enumerate(temperatures) if temperature > 0]
-        self._temperatures = torch.tensor([temperatures[row] for row in self._drawn])[:, None]
-        draws = [np.random.default_rng(seeds[row]).random(n_steps) for row in self._drawn]
-        self._uniforms = torch.tensor(np.array(draws), dtype=torch.float32)
+        drawn = [row for row, temperature in enumerate(temperatures) if temperature > 0]
+        self._drawn = torch.tensor(drawn, dtype=torch.long, device=device)
+        self._temperatures = torch.tensor([temperatures[row] for row in drawn], device=device)[:, None]
+        draws = [np.random.default_rng(seeds[row]).random(n_steps) for row in drawn]
+        self._uniforms = torch.tensor(np.array(draws), dtype=torch.float32, device=device)
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # noqa: ARG002
         import torch
@@ -176,12 +180,11 @@ class _TokenChooser:
             pairs = zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
             self.first = [tuple(zip(tokens, values, strict=True)) for tokens, values in pairs]
         chosen = logprobs.argmax(dim=-1)
-        if self._drawn:
-            rows = torch.tensor(self._drawn, device=scores.device)
-            heat = self._temperatures.to(scores.device)
-            cumulative = torch.softmax(logprobs[rows] / heat, dim=-1).cumsum(dim=-1)
-            uniform = self._uniforms[:, len(self._kept)].to(scores.device)[:, None] * cumulative[:, -1:]
-            chosen[rows] = torch.searchsorted(cumulative, uniform, right=True)[:, 0].clamp(max=scores.shape[-1] - 1)
+        if len(self._drawn):
+            cumulative = torch.softmax(logprobs[self._drawn] / self._temperatures, dim=-1).cumsum(dim=-1)
+            uniform = self._uniforms[:, len(self._kept), None] * cumulative[:, -1:]
+            drawn = torch.searchsorted(cumulative, uniform, right=True)[:, 0]
+            chosen[self._drawn] = drawn.clamp(max=scores.shape[-1] - 1)
         self._kept.append(logprobs.gather(1, chosen[:, None])[:, 0])
         return torch.full_like(scores, -torch.inf).scatter_(1, chosen[:, None], 0.0)
 

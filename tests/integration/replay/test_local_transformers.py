@@ -11,27 +11,34 @@ from llmmon.backends.local_model import load
 from llmmon.backends.local_transformers import Transformers
 from llmmon.errors import BackendUnavailableError, ConfigError, ModelNotFoundError
 from llmmon.pinned import weights_revision
+from tests.devices import DEVICES
 
 PROMPTS = ["Is 17 a prime number?", "How many?", "The grandfather was not comfortable using the phone. Who was?", "No"]
 
 
+@pytest.fixture(params=DEVICES)
+def device(request):
+    """Return one device after the other."""
+    return request.param
+
+
 @pytest.fixture
-def backend(tiny_model):
+def backend(tiny_model, device):
     """Return a backend on the tiny model."""
-    return Transformers(model=str(tiny_model), device="cpu", max_new_tokens=12)
+    return Transformers(model=str(tiny_model), device=device, max_new_tokens=12)
 
 
 @pytest.fixture
-def loaded(tiny_model):
+def loaded(tiny_model, device):
     """Return the tiny model as the backend has it in memory."""
-    return load(str(tiny_model), None, "cpu", "auto")
+    return load(str(tiny_model), None, device, "auto")
 
 
 def by_sample(responses):
     return {response.item.sample_id: response for response in responses}
 
 
-def test_a_batch_answers_as_each_prompt_alone_does(backend, item):
+def test_a_batch_answers_as_each_prompt_alone_does(backend, device, item):
     """Greedy answers, their log-probabilities and their finish reasons do not depend on padding or neighbours."""
     items = [item(number, prompt) for number, prompt in enumerate(PROMPTS)]
     together = by_sample(backend.generate(items))
@@ -43,7 +50,7 @@ def test_a_batch_answers_as_each_prompt_alone_does(backend, item):
         assert batched.finish_reason == alone.finish_reason
         assert batched.mean_logprob == pytest.approx(alone.mean_logprob, abs=1e-4)
         assert batched.detail["n_in_batch"] == 4
-        assert alone.detail == {"latency_of": "batch", "n_in_batch": 1, "device": "cpu"}
+        assert alone.detail == {"latency_of": "batch", "n_in_batch": 1, "device": device}
 
 
 def test_a_greedy_answer_is_what_the_model_itself_generates(backend, loaded, item):
@@ -54,7 +61,11 @@ def test_a_greedy_answer_is_what_the_model_itself_generates(backend, loaded, ite
     (response,) = backend.generate([one])
     prompt = loaded.prompt_tokens([{"role": "user", "content": one.messages[0].content}])
     output = loaded.model.generate(
-        torch.tensor([prompt]), do_sample=False, max_new_tokens=12, output_logits=True, return_dict_in_generate=True
+        torch.tensor([prompt], device=loaded.device),
+        do_sample=False,
+        max_new_tokens=12,
+        output_logits=True,
+        return_dict_in_generate=True,
     )
     tokens = output.sequences[0, len(prompt) :].tolist()
     assert response.text == loaded.tokenizer.decode(tokens, skip_special_tokens=True)
@@ -78,7 +89,7 @@ def test_the_logged_response_is_scored_by_teacher_forcing(backend, loaded, item)
         prompt = loaded.prompt_tokens([{"role": "user", "content": one.messages[0].content}])
         answer = loaded.text_tokens(one.logged_response)
         with torch.inference_mode():
-            logits = loaded.model(torch.tensor([prompt + answer])).logits[0]
+            logits = loaded.model(torch.tensor([prompt + answer], device=loaded.device)).logits[0]
         before = torch.log_softmax(logits[len(prompt) - 1 : -1], -1)
         expected = sum(before[place, token].item() for place, token in enumerate(answer)) / len(answer)
         response = together[one.sample_id]
@@ -109,7 +120,8 @@ def test_sampling_draws_tokens_as_often_as_the_model_says(backend, loaded, item)
     drawn = generate(loaded, [prompt] * n, temperatures=[0.7] * n, seeds=list(range(n)), max_new_tokens=[1] * n)
     first = torch.tensor([answer.tokens[0] if answer.tokens else min(loaded.eos) for answer in drawn])
     with torch.inference_mode():
-        expected = torch.softmax(loaded.model(torch.tensor([prompt])).logits[0, -1] / 0.7, -1) * n
+        logits = loaded.model(torch.tensor([prompt], device=loaded.device)).logits[0, -1]
+        expected = torch.softmax(logits.cpu() / 0.7, -1) * n
     observed = torch.bincount(first, minlength=len(expected)).double()
     common = expected >= 5
     pooled = [*observed[common].tolist(), observed[~common].sum().item()]
@@ -139,6 +151,26 @@ def test_out_of_memory_halves_the_batch_and_the_answers_stay(backend, loaded, it
     assert {response.item.sample_id: response.text for response in responses} == expected
     assert sizes[0] == 11
     assert max(response.detail["n_in_batch"] for response in responses) <= 3
+
+
+@pytest.mark.gpu
+def test_a_gpu_that_is_really_full_answers_in_smaller_batches(tiny_model, item):
+    """With 64 MiB left of the card a batch that would need more is halved by its own error, down to what fits."""
+    import torch
+
+    backend = Transformers(model=str(tiny_model), device="cuda", max_new_tokens=12, token_budget=1 << 30)
+    items = [item(number, f"{LONG[:400]} {number}") for number in range(2000)]
+    few = by_sample(backend.generate(items[:3]))
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 64 * 2**20) / total)
+    try:
+        found = by_sample(backend.generate(items))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert all(response.reason is None for response in found.values())
+    assert max(response.detail["n_in_batch"] for response in found.values()) < 2000
+    assert [found[number].text for number in range(3)] == [few[number].text for number in range(3)]
 
 
 def test_an_item_that_does_not_fit_alone_fails_and_the_others_go_on(backend, loaded, item):
@@ -190,10 +222,9 @@ def test_a_prompt_beyond_the_context_fails_with_the_numbers(backend, item):
     assert found[2].text is not None
 
 
-def test_batches_respect_the_token_budget(tiny_model, item):
+def test_batches_respect_the_token_budget(tiny_model, device, loaded, item):
     """No batch holds more than the budget's tokens, counted with padding and answers."""
-    backend = Transformers(model=str(tiny_model), device="cpu", max_new_tokens=12, token_budget=100)
-    loaded = load(str(tiny_model), None, "cpu", "auto")
+    backend = Transformers(model=str(tiny_model), device=device, max_new_tokens=12, token_budget=100)
     shapes = []
     hook = loaded.model.register_forward_pre_hook(
         lambda module, arguments, keywords: shapes.append(tuple(keywords["input_ids"].shape)), with_kwargs=True
