@@ -98,7 +98,9 @@ class Baseline:
         u = innovations(z, correlation)
         untied = innovations((_untied(values, error) - expected) / spread, correlation)
         centre, scale, tails = _student_fit(untied, given_up=_LIKELIHOOD_GIVEN_UP)
-        scale = np.maximum(scale * (1 + 2 / np.sqrt(n)), _SMALLEST_SCALE)
+        # where most windows keep closer together than what is granted, the few that do not must not look like news
+        granted = np.nanmedian(floor / spread, axis=1)
+        scale = np.maximum(scale * (1 + 2 / np.sqrt(n)), np.maximum(_SMALLEST_SCALE, granted))
         level_error = np.sqrt(np.nanmean(u**2, axis=1) / n) / (1 - correlation)
         # jumps between days must not count as what explains the days: the median does not see them
         usual = (np.nanmedian(np.abs(u), axis=1) / _MEDIAN_OF_NORMAL) ** 2

@@ -155,6 +155,19 @@ def test_the_centre_follows_half_a_mean_and_an_outage_hardly_moves_it() -> None:
     assert known.next_centre(centre, np.array([np.nan]), n)[0] == 0.5
 
 
+def test_what_is_granted_is_told_by_no_window() -> None:
+    """Most windows keep far closer together than the floor, some do not: all are weighed by the floor at least."""
+    random = np.random.default_rng(14)
+    error = np.where(random.random((20, 24 * 28)) < 0.25, 3.0, 0.3)
+    values = 40 + error * random.normal(size=error.shape)
+    for floor in (0.0, 1.0, 2.0):
+        baseline = Baseline.learn(values, error**2, hourly(28), floor=floor)
+        spread = baseline.expectation(error**2, hourly(28), floor=floor)[1]
+        weighed = baseline.scale[:, None] * spread
+        assert weighed.min() >= 0.95 * floor
+        assert np.median(weighed[error == 3.0]) >= 2
+
+
 def test_a_baseline_survives_json() -> None:
     """What is stored in Postgres is the baseline, to the last digit."""
     random = np.random.default_rng(10)
