@@ -50,7 +50,15 @@ def evidence(streams: Streams, min_effect: Floats | None = None) -> dict[str, Lo
 def _on_arrays(streams: Streams, rows: range, min_effect: Floats) -> LogEvidence:
     k, hours = streams.n_reference, streams.hours + FIRST_MONDAY
     values, variances, smallest = streams.values[rows], streams.variances[rows], min_effect[rows, None]
-    log_e = log_evidence(values, variances, hours, shift_ratios, burn_in=k, min_effect=smallest)  # type: ignore[arg-type]
+    log_e = log_evidence(
+        values,
+        variances,
+        hours,
+        shift_ratios,
+        burn_in=k,
+        min_effect=smallest,  # type: ignore[arg-type]
+        integrates_level=True,
+    )
     rhythm = Rhythm.learn(values[:, :k], variances[:, :k], hours[:k])
     return log_e, (values - rhythm.at(hours)[0])[:, k:]
 

@@ -123,8 +123,31 @@ class Baseline:
         """Return what is expected of windows and their standard deviation, both of shape (n_streams, n_windows)."""
         return _expectation(self.rhythm, self.error, variances, hours, floor)
 
+    @property
+    def loose(self) -> Floats:
+        """How far innovations are off while the level is off by its standard error; 0 where there is a band for it."""
+        return np.where(self.band > 0, 0.0, (1 - self.correlation) * self.level_error)
+
+    def log_density(self, u: Floats) -> Floats:
+        """Return the log density of centred innovations, but for a constant of each stream; 0 where there is none.
+
+        Parameters
+        ----------
+        u : array of shape (n_streams, n_windows)
+            NaN where there is none.
+        """
+        width = (self.tails * self.scale**2)[:, None]
+        found: Floats = -(self.tails[:, None] + 1) / 2 * np.log(width + np.nan_to_num(u) ** 2)
+        return np.where(np.isfinite(u), found, 0.0)
+
+    def of(self, rows: npt.NDArray[np.bool_]) -> Self:
+        """Return the baseline of some of the streams."""
+        rhythm = {name.name: getattr(self.rhythm, name.name)[rows] for name in fields(self.rhythm)}
+        own = {own.name: getattr(self, own.name)[rows] for own in fields(self) if own.name != "rhythm"}
+        return type(self)(rhythm=Rhythm(**rhythm), **own)
+
     def next_centre(self, centre: Floats, u: Floats, n: Floats) -> Floats:
-        r"""Return the innovations' centre after one more window, so that the level's own error does not last.
+        r"""Return the innovations' centre after one more window, so that an error beyond the band does not last.
 
         Parameters
         ----------
@@ -139,10 +162,11 @@ class Baseline:
         -----
         Half a step of Fisher scoring for the location of Student's t,
         :math:`\frac{\nu + 3}{\nu + (u/s)^2}\,\frac{u}{2n}`: what an outage says hardly counts. A whole step would keep
-        the mean of all windows where tails are light, and learn a small change away while it is being found.
+        the mean of all windows where tails are light, and learn a small change away while it is being found. Without a
+        band the centre stays.
         """
         step = (self.tails + 3) / (self.tails + (u / self.scale) ** 2) * u / (2 * (n + 1))
-        moved: Floats = centre + np.where(np.isfinite(step), step, 0.0)
+        moved: Floats = centre + np.where(np.isfinite(step) & (self.band > 0), step, 0.0)
         return moved
 
     def to_json(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from llmmon.detectors.base import State, check_sides, counts, squared_error
 from llmmon.detectors.baseline import Baseline, day_blocks, innovations, resampled_days
@@ -23,6 +24,10 @@ _TAKEN_FOR_GRANTED: Final = 1 / 8
 """Share of the smallest effect that windows may differ by without telling anything."""
 _NEW_LEVEL: Final = 48
 """Windows from which the level is learnt anew after a change that people accepted."""
+_FARTHEST_LEVEL: Final = 3.0
+"""Standard errors that an estimated level may be off by."""
+_LEVELS_APART: Final = 1 / 16
+"""Deviations of a window between levels, at most: a quarter of the smallest change, so that none lies in between."""
 
 
 class Ratios(Protocol):
@@ -81,15 +86,31 @@ def step(
     sides: str,
     min_effect: float,
     direction: Direction,
+    integrates_level: bool = False,
 ) -> tuple[State, Evidence]:
-    """Return the state and the evidence after one more window, as `Detector.step` does."""
+    r"""Return the state and the evidence after one more window, as `Detector.step` does.
+
+    Parameters
+    ----------
+    ratios : Ratios
+        What a window says.
+    integrates_level : bool
+        Whether the level of a stream without a band is a number with a normal error, which is integrated out of both
+        the likelihood of a change and that of none, or what it was estimated to be.
+
+    Notes
+    -----
+    Each level :math:`c_j` keeps its own evidence M of `start_mixture` and its own likelihood N of no change, so that
+
+    .. math:: E_t = \sum_j N_{j,t} M_{j,t} / \sum_j N_{j,t},\qquad N_{j,t} = w_j \prod_{s \le t} f(u_s - c_j).
+    """
     check_sides(sides, direction)
     window, value = measurement.window, measurement.estimate.value
     common: dict[str, Any] = {"window": window, "value": value}
     if value is None:
         reason = f"no value: {measurement.estimate.reason}"
         return state, Evidence(**common, e_value=None, relevant=False, reason=reason)
-    if "known" in state and "cost" not in state["known"]:
+    if "known" in state and not ("cost" in state["known"] and ("learning" in state or "log_null" in state)):
         state = begin()  # stored before llmmon learnt what it needs now
     floor = min_effect * _TAKEN_FOR_GRANTED
     row = [hours_of(window.start), value, squared_error(measurement)]
@@ -101,10 +122,11 @@ def step(
             reason = f"cannot tell yet: needs {missing} more window{'s' if missing > 1 else ''} to learn what is usual"
             return {**state, "learning": rows}, Evidence(**common, e_value=None, relevant=False, reason=reason)
         reason = "cannot tell yet: what is usual is learnt with this window"
-        known = _known(state, rows, length, ratios, floor)
+        known = _known(state, rows, length, ratios, floor, integrates_level)
         return known, Evidence(**common, e_value=None, relevant=False, reason=reason)
     state, log_e, expected = _tested(state, row, length, ratios, floor)
     effect = value - expected
+    likeliest = np.argmax(np.array(state["log_null"])[:, None] + state["log_a"])
     evidence = Evidence(
         **common,
         e_value=bounded(log_e),
@@ -113,14 +135,21 @@ def step(
         effect=effect,
         detail={
             "n_reference_windows": state["n_reference"],
-            "likeliest_start": _moment(state["since"][int(np.argmax(state["log_a"]))]),
+            "likeliest_start": _moment(np.ravel(state["since"])[likeliest]),
         },
     )
     return state, evidence
 
 
 def log_evidence(
-    values: Floats, variances: Floats, hours: Floats, ratios: Ratios, *, burn_in: int, min_effect: float = 0.0
+    values: Floats,
+    variances: Floats,
+    hours: Floats,
+    ratios: Ratios,
+    *,
+    burn_in: int,
+    min_effect: float = 0.0,
+    integrates_level: bool = False,
 ) -> Floats:
     """Return the log e-values of many streams at once, as `step` gives them one by one.
 
@@ -141,11 +170,41 @@ def log_evidence(
     z = (values - expected) / spread
     known = z[:, :burn_in], expected[:, :burn_in], spread[:, :burn_in]
     cost, power = (part[:, :, None] for part in _quiet(baseline, *known, hours, ratios))
-    centre = _centres(baseline, z, burn_in)
-    first, later = ((part[..., burn_in:] - cost) * power for part in ratios(baseline, z, centre, expected, spread))
     weights = log_start_weights(1, len(hours) - burn_in, windows_per_year=HOURS / (hours[1] - hours[0]))
-    found: Floats = np.logaddexp.reduce(paths(first, later, weights), axis=1) - np.log(first.shape[1])
+
+    def found_in(rows: npt.NDArray[np.bool_], n: int) -> Floats:
+        own, u = baseline.of(rows), innovations(z[rows], baseline.correlation[rows])
+        centre = _centres(own, z[rows], burn_in)
+        nulls, changes = [], []
+        for away, log_weight in zip(*_levels(n), strict=True):
+            moved = centre + away * own.loose[:, None]
+            first, later = (
+                (part[..., burn_in:] - cost[rows]) * power[rows]
+                for part in ratios(own, z[rows], moved, expected[rows], spread[rows])
+            )
+            mixed = np.logaddexp.reduce(paths(first, later, weights), axis=1) - np.log(first.shape[1])
+            nulls.append(log_weight + own.log_density(u - moved)[:, burn_in:].cumsum(axis=1))
+            changes.append(nulls[-1] + mixed)
+        evidence: Floats = np.logaddexp.reduce(changes, axis=0) - np.logaddexp.reduce(nulls, axis=0)
+        return evidence
+
+    found = np.empty((len(values), len(hours) - burn_in))
+    n_levels = _n_levels(baseline) if integrates_level else np.ones(len(values), dtype=np.int64)
+    for n in np.unique(n_levels):
+        found[n_levels == n] = found_in(n_levels == n, n)
     return found
+
+
+def _n_levels(baseline: Baseline) -> npt.NDArray[np.int64]:
+    """Return how many levels stand for what each stream's level may be; one where a band allows for its error."""
+    reach = _FARTHEST_LEVEL * np.where(baseline.band > 0, 0.0, baseline.level_error)
+    return 1 + 2 * np.ceil(reach / _LEVELS_APART).astype(np.int64)
+
+
+def _levels(n: int) -> tuple[Floats, Floats]:
+    """Return what `n` levels are off by, in standard errors, and the log prior weight of each: a normal error."""
+    away = np.linspace(-_FARTHEST_LEVEL, _FARTHEST_LEVEL, n) if n > 1 else np.zeros(1)
+    return away, -(away**2) / 2 - np.logaddexp.reduce(-(away**2) / 2)
 
 
 def _centres(baseline: Baseline, z: Floats, burn_in: int) -> Floats:
@@ -172,7 +231,9 @@ def _quiet(
     return cost, tempering(first - cost[..., None], later - cost[..., None])
 
 
-def _known(state: State, rows: list[list[float]], length: float, ratios: Ratios, floor: float) -> State:
+def _known(
+    state: State, rows: list[list[float]], length: float, ratios: Ratios, floor: float, integrates_level: bool
+) -> State:
     """Return the state of a stream whose reference is complete, or whose new level is."""
     hours, values, variances = _on_a_grid(rows, length)
     if "known" in state:
@@ -190,12 +251,15 @@ def _known(state: State, rows: list[list[float]], length: float, ratios: Ratios,
     else:
         cost, power = _quiet(baseline, z, expected, spread, hours, ratios)
         quiet = {"cost": cost[0].tolist(), "power": power[0].tolist()}
+    away, log_null = _levels(int(_n_levels(baseline)[0]) if integrates_level else 1)
     return {
         "known": {"baseline": baseline.to_json(), **quiet},
         "n_reference": len(rows),
         "n": 0,
         "centre": float(baseline.centre[0]),
         "last": [float(hours[-1]), float(z[0, -1])],
+        "away": away.tolist(),
+        "log_null": log_null.tolist(),
         "log_a": None,
         "since": None,
     }
@@ -213,25 +277,29 @@ def _tested(
     before = last[1] if abs(hours - last[0] - length) < length / 2 else np.nan
     z = np.array([[before, (row[1] - expected[0, 1]) / spread[0, 1]]])
     centre = np.array([state["centre"]])
-    both = np.broadcast_to(centre[:, None], z.shape)
-    first, later = ((part[0, :, 1] - cost) * power for part in ratios(baseline, z, both, expected, spread))
+    moved = centre + np.array(state["away"])[:, None] * baseline.loose  # of shape (n_levels, 1)
+    each, both = np.broadcast_to(z, (len(moved), 2)), np.broadcast_to(moved, (len(moved), 2))
+    first, later = ((part[:, :, 1] - cost) * power for part in ratios(baseline, each, both, expected, spread))
     n = state["n"] + 1
-    u = innovations(z, baseline.correlation)[:, 1] - centre
-    centre = baseline.next_centre(centre, u, baseline.n + state["n"])
+    u = innovations(z, baseline.correlation)[:, 1]
+    log_null = np.array(state["log_null"]) + baseline.log_density(u - moved)[:, 0]
+    centre = baseline.next_centre(centre, u - centre, baseline.n + state["n"])
     (weight,) = log_start_weights(n, n, windows_per_year=HOURS / length)
-    old = np.full(len(power), -np.inf) if state["log_a"] is None else np.array(state["log_a"], dtype=np.float64)
+    old = np.full(first.shape, -np.inf) if state["log_a"] is None else np.array(state["log_a"], dtype=np.float64)
     log_a = advance(old, first, later, weight)
-    begins = weight + first >= old + later
-    since = [hours if new else start for new, start in zip(begins, state["since"] or [hours] * len(power), strict=True)]
+    since = np.where(weight + first >= old + later, hours, hours if state["since"] is None else state["since"])
     after = {
         **state,
         "n": n,
         "centre": float(centre[0]),
         "last": [hours, float(z[0, 1])],
+        "log_null": (log_null - np.logaddexp.reduce(log_null)).tolist(),
         "log_a": log_a.tolist(),
-        "since": since,
+        "since": since.tolist(),
     }
-    return after, float(np.logaddexp.reduce(log_a) - np.log(len(power))), float(expected[0, 1])
+    mixed = np.logaddexp.reduce(log_a, axis=1) - np.log(len(power))
+    log_e = np.logaddexp.reduce(log_null + mixed) - np.logaddexp.reduce(log_null)
+    return after, float(log_e), float(expected[0, 1])
 
 
 def _on_a_grid(rows: list[list[float]], length: float) -> tuple[Floats, Floats, Floats]:

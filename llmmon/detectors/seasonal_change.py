@@ -14,8 +14,6 @@ from llmmon.detectors.start_mixture import Floats
 from llmmon.model import Direction, Evidence, Measurement
 
 _SIZES: Final = np.array([0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
-_EDGE: Final = 2.0
-"""Standard errors that the level of a stream without a band may be off by."""
 SHIFTS: Final = np.concatenate([_SIZES, -_SIZES])
 """Shifts beyond the band, in standard deviations of a window."""
 
@@ -47,10 +45,10 @@ class SeasonalChange:
     .. math:: f(u - d_\delta) / \sup_{|c| \le (1-\phi) b} f(u - c),
 
     with shifts of b + 1/4, ..., b + 32 either way; its expectation is at most 1 wherever in the band the level is.
-    Without a band the level is one number, known but for its standard error e: the ratio is then to the level within 2e
-    that is nearest to the shift, f(u - 2e - d) / f(u - 2e), a least favourable pair, whose expectation is at most 1 for
-    every level within 2e. `start_mixture` adds up over when the change began. Innovations are taken from a centre that
-    goes on being learnt (`Baseline.next_centre`), so that errors beyond that wear off.
+    Without a band the level is one number, known but for its standard error, which is integrated out
+    (`learned_stream.step`): the expectation is then at most 1 on average over streams, which is what a budget over many
+    streams is about. With one, innovations are taken from a centre that goes on being learnt (`Baseline.next_centre`),
+    so that errors beyond the band wear off. `start_mixture` adds up over when the change began.
     Where a ratio's mean over the reference days, resampled whole, is above 1, it is divided by that, and its evidence
     is raised to a power below 1 where those days gave more of it than chance would (`tempering`).
 
@@ -60,7 +58,8 @@ class SeasonalChange:
     References
     ----------
     Wasserman, Ramdas and Balakrishnan (2020), "Universal inference", PNAS 117 (the ratio to the best of the null).
-    Huber (1965), "A robust version of the probability ratio test", Annals of Mathematical Statistics 36.
+    Berger, Pericchi and Varshavsky (1998), "Bayes factors and marginal distributions in invariant situations", Sankhya
+    A 60 (the level integrated out).
     """
 
     burn_in: int
@@ -89,6 +88,7 @@ class SeasonalChange:
             sides=self.sides,
             min_effect=min_effect,
             direction=direction,
+            integrates_level=True,
         )
 
 
@@ -102,22 +102,16 @@ def shift_ratios(
     """Return the log ratios of the shifts, as `learned_stream.Ratios` asks for."""
     keep, band = (1 - baseline.correlation)[:, None], baseline.band[:, None]
     u = (innovations(z, baseline.correlation) - centre)[:, None, :]
-    # where nothing wanders, the level is one number, known but for its error: the edge that is nearest to the shift
-    edge = np.where(band > 0, 0.0, _EDGE * baseline.level_error[:, None])
     width = (baseline.tails * baseline.scale**2)[:, None, None]
-    up, down = (
-        width + np.maximum(np.abs(u - (sign * edge * keep)[:, :, None]) - (band * keep)[:, :, None], 0.0) ** 2
-        for sign in (1, -1)
-    )
-    shift = np.sign(SHIFTS) * (band + edge) + SHIFTS
+    likeliest = width + np.maximum(np.abs(u) - (band * keep)[:, :, None], 0.0) ** 2
+    shift = np.sign(SHIFTS) * band + SHIFTS
 
     def log_ratio(moved: Floats) -> Floats:
         """Return log f(u - moved) - log f(u - c) of the likeliest level that is none, in place: here the time goes."""
         found = u - moved
         found *= found
         found += width
-        np.divide(up, found[:, : len(_SIZES)], out=found[:, : len(_SIZES)])
-        np.divide(down, found[:, len(_SIZES) :], out=found[:, len(_SIZES) :])
+        np.divide(likeliest, found, out=found)
         np.log(found, out=found)
         found *= (baseline.tails[:, None, None] + 1) / 2
         return found

@@ -147,12 +147,14 @@ def test_days_that_differ_by_chance_have_no_band_and_others_do() -> None:
 def test_the_centre_follows_half_a_mean_and_an_outage_hardly_moves_it() -> None:
     """A window 0.2 off its centre moves it by 0.1/(n + 1), times what Student's t weighs it by; one without, not."""
     base = learn(np.random.default_rng(13).normal(size=(1, 24 * 28)))
-    known = replace(base, tails=np.array([60.0]), scale=np.ones(1))
+    known = replace(base, tails=np.array([60.0]), scale=np.ones(1), band=np.ones(1))
     centre, n = np.array([0.5]), np.array([99.0])
 
     assert known.next_centre(centre, np.array([0.2]), n)[0] == pytest.approx(0.5 + 63 / 60.04 * 0.2 / 200)
     assert known.next_centre(centre, np.array([50.0]), n)[0] - 0.5 < 0.01
     assert known.next_centre(centre, np.array([np.nan]), n)[0] == 0.5
+    assert base.band[0] == 0  # its level's error is integrated out instead
+    assert base.next_centre(centre, np.array([0.2]), n)[0] == 0.5
 
 
 def test_what_is_granted_is_told_by_no_window() -> None:
