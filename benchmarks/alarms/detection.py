@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.alarms.false_alarms import say
-from benchmarks.alarms.ours import ALPHA, OURS, decide, evidence
+from benchmarks.alarms.ours import ALPHA, OURS, OURS_TWO, by_stream, decide, evidence
 from benchmarks.alarms.rules import Rule
 from benchmarks.alarms.streams import Floats, Streams
 from benchmarks.alarms.tasks import Ints, Plan, Task
@@ -20,6 +20,7 @@ FIRST_START, LAST_START = 96, 264
 """Tested windows between which the changes begin."""
 HORIZON = 672
 """Windows after the change in which it must be found."""
+_OWN = (OURS, OURS_TWO)
 
 
 def peer_scores(streams: Streams, rules: Sequence[Rule]) -> dict[str, Floats]:
@@ -81,16 +82,18 @@ def unchanged(
     rest. A rule with no score at all (Evidently without rows) gets an infinite threshold. llmmon's score is the
     evidence that one stream needs so that e-BH rejects.
     """
-    worst: dict[str, list[float]] = {name: [] for name in (OURS, *(rule.name for rule in rules))}
+    worst: dict[str, list[float]] = {name: [] for name in (*_OWN, *(rule.name for rule in rules))}
     n_alarmed = 0
     for seed in seeds:
         plan = Plan(n_streams=n_streams, n_reference=n_reference, n_windows=n_windows, starts=None, seed=1000 + seed)
         streams = task.draw(plan)
         for name, found in peer_scores(streams, rules).items():
             worst[name].append(float(np.where(np.isnan(found), -np.inf, found).max()))
-        log_e, effect = evidence(streams)[OURS]
-        decision = decide(log_e, effect, min_effect=np.zeros(n_streams))
-        worst[OURS].append(math.log(n_streams) + decision.worst)
+        ours = evidence(streams)
+        for name in _OWN:
+            log_e, effect, smallest = ours.get(name, ours[OURS])
+            decision = decide(log_e, effect, min_effect=smallest)
+            worst[name].append(math.log(len(log_e)) + decision.worst)
         n_alarmed += decision.is_alarmed
     return Unchanged(
         limits={name: _above(largest) for name, largest in worst.items()},
@@ -131,10 +134,15 @@ def run_task(task: Task, null: Unchanged, rules: Sequence[Rule], *, n_streams: i
     every = {rule.name: replace(rule, max_streams=None) for rule in rules}
     assert plan.starts is not None
     streams = task.draw(plan)
-    # e-BH asks an e-value of n_streams / alpha of a single changed stream
-    thresholds = {OURS: math.log(n_streams / ALPHA)} | {name: rule.threshold for name, rule in every.items()}
+    ours = evidence(streams)
+    scores, thresholds = {}, {name: rule.threshold for name, rule in every.items()}
+    for name in _OWN:
+        log_e, _, _ = ours.get(name, ours[OURS])
+        scores[name] = by_stream(log_e, streams)
+        # e-BH asks an e-value of streams / alpha of a single changed stream
+        thresholds[name] = math.log(n_streams * len(log_e) / streams.shape[0] / ALPHA)
     default, equal = {}, {}
-    for name, found in ({OURS: evidence(streams)[OURS][0]} | peer_scores(streams, list(every.values()))).items():
+    for name, found in (scores | peer_scores(streams, list(every.values()))).items():
         default[name] = delays(found, plan.starts, thresholds[name])
         equal[name] = delays(found, plan.starts, null.limits[name])
     return Outcome(task=task, null=null, default=default, equal=equal)
@@ -171,7 +179,7 @@ def grids(outcomes: Sequence[Outcome], rules: Sequence[Rule], *, n_streams: int)
     """Return the delays at defaults, the delays at the equal rate, the thresholds, and the count of tasks won."""
     nulls = {outcome.task.unchanged: outcome.null for outcome in outcomes}
     names = list(outcomes[0].default)
-    peers = [name for name in names if name != OURS]
+    peers = [name for name in names if name not in _OWN]
     title = f"median delay in windows until the changed stream alarms (found within {HORIZON})"
     return [
         Grid(
@@ -188,9 +196,14 @@ def grids(outcomes: Sequence[Outcome], rules: Sequence[Rule], *, n_streams: int)
         ),
         Grid(
             title="score at which each rule was brought to 5% (first row: its default); unchanged deployments alarmed",
-            columns=("unchanged streams", *names, "alarmed at alpha 5%: llmmon"),
+            columns=("unchanged streams", *names, f"alarmed at alpha 5%: {OURS_TWO}"),
             rows=[
-                ("default", f"{math.log(n_streams / ALPHA):.3g}", *(f"{rule.threshold:.3g}" for rule in rules), ""),
+                (
+                    "default",
+                    *(f"{math.log(n * n_streams / ALPHA):.3g}" for n in (1, 2)),
+                    *(f"{rule.threshold:.3g}" for rule in rules),
+                    "",
+                ),
                 *(
                     (name, *(f"{null.limits[rule]:.3g}" for rule in names), null.alarmed)
                     for name, null in nulls.items()
@@ -201,8 +214,9 @@ def grids(outcomes: Sequence[Outcome], rules: Sequence[Rule], *, n_streams: int)
             title="llmmon against the best peer, which is at the equal false-alarm rate; tasks with a change",
             columns=("llmmon", "tasks that any method finds", "shortest median", "worst ratio to the best", "on"),
             rows=[
-                _score("as shipped", [outcome.default[OURS] for outcome in outcomes], peers, outcomes),
-                _score("at the equal rate", [outcome.equal[OURS] for outcome in outcomes], peers, outcomes),
+                _score(f"{name}, {told}", [getattr(outcome, way)[name] for outcome in outcomes], peers, outcomes)
+                for name in _OWN
+                for told, way in (("as shipped", "default"), ("at the equal rate", "equal"))
             ],
         ),
     ]

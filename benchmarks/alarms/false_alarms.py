@@ -87,10 +87,10 @@ def measure(size: Size, *, n_streams: int, seeds: Sequence[int], rules: Sequence
 
 def _looked_at(streams: Streams, rules: Sequence[Rule]) -> list[tuple[str, int, int | None]]:
     found = []
-    for told, smallest in (("any size", np.zeros(streams.shape[0])), ("min_effect", streams.min_effect())):
-        for name, (log_e, effect) in evidence(streams, smallest).items():
-            decision = decide(log_e, effect, min_effect=smallest[: len(log_e)])
-            found.append((f"{name}, {told}", len(log_e), decision.first_window))
+    for told, smallest in (("any size", None), ("min_effect", streams.min_effect())):
+        for name, (log_e, effect, every) in evidence(streams, smallest).items():
+            decision = decide(log_e, effect, min_effect=every)
+            found.append((f"{name}, {told}", min(len(log_e), streams.shape[0]), decision.first_window))
     for rule in rules:
         taken = streams.top(rule.max_streams)
         alarms = (rule.score(taken) >= rule.threshold).any(axis=0)

@@ -84,4 +84,5 @@ def _walked(pool: Pool, walk: pools.Ints, n_streams: int, n_reference: int, step
         names=pool.names[:n_streams],
         units=pool.units[:n_streams],
         distance=pool.distance[:n_streams, walk],
+        ks=pool.ks[:n_streams, walk],
     )

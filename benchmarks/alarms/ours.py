@@ -22,12 +22,15 @@ ALPHA = 0.05
 FIRST_MONDAY = 96.0
 """Hours of Unix time at the first Monday 00:00."""
 
-LogEvidence = tuple[Floats, Floats]
-"""Log e-values (minus infinity where there is none) and effects, each of shape (n_streams, n_windows - n_reference)."""
+LogEvidence = tuple[Floats, Floats, Floats]
+"""Log e-values (minus infinity where there is none) and effects, both of shape (n_streams, n_windows - n_reference);
+and the streams' smallest effects."""
 
 
 OURS = "llmmon"
 """`seasonal_change`, which a monitor gets that names no detector and has a week of reference."""
+OURS_TWO = "llmmon, with ks_distance"
+"""A second monitor on each numeric column, the KS distance of its rows; both take part in the budget."""
 FOLDED = "llmmon reference_change"
 FOLDED_STREAMS, FOLDED_WINDOWS = 10, 500
 """`reference_change` has no array form: that many streams are folded, of at most so many windows."""
@@ -37,17 +40,39 @@ _CHUNK = 50
 def evidence(streams: Streams, min_effect: Floats | None = None) -> dict[str, LogEvidence]:
     """Return the evidence of llmmon's detectors, for smallest effects of shape (n_streams,)."""
     smallest = np.zeros(streams.shape[0]) if min_effect is None else min_effect
-    chunks = [range(first, min(first + _CHUNK, streams.shape[0])) for first in range(0, streams.shape[0], _CHUNK)]
-    seasonal = [_on_arrays(streams, chunk, smallest) for chunk in chunks]
-    log_e, effect = (np.concatenate(parts) for parts in zip(*seasonal, strict=True))
-    found = {OURS: (log_e, effect)}
+    found = {OURS: _in_chunks(streams, smallest)}
+    beside = streams.distances()
+    if beside is not None:
+        others = np.zeros(beside.shape[0]) if min_effect is None else beside.min_effect()
+        pairs = zip(found[OURS], _in_chunks(beside, others), strict=True)
+        log_e, effect, every = (np.concatenate(pair) for pair in pairs)
+        found[OURS_TWO] = log_e, effect, every
     if streams.shape[1] <= FOLDED_WINDOWS:
         few = streams.top(FOLDED_STREAMS)
-        found[FOLDED] = folded(ReferenceChange(burn_in=streams.n_reference), few)
+        found[FOLDED] = *folded(ReferenceChange(burn_in=streams.n_reference), few), smallest[: few.shape[0]]
     return found
 
 
-def _on_arrays(streams: Streams, rows: range, min_effect: Floats) -> LogEvidence:
+def by_stream(log_e: Floats, streams: Streams) -> Floats:
+    """Return the larger evidence of each stream's monitors, of shape (n_streams, n_windows)."""
+    n = streams.shape[0]
+    if len(log_e) == n or streams.ks is None:
+        return log_e
+    found = log_e[:n].copy()
+    has = np.isfinite(streams.ks).all(axis=1)
+    found[has] = np.maximum(found[has], log_e[n:])
+    return found
+
+
+def _in_chunks(streams: Streams, smallest: Floats) -> LogEvidence:
+    chunks = [range(first, min(first + _CHUNK, streams.shape[0])) for first in range(0, streams.shape[0], _CHUNK)]
+    log_e, effect = (
+        np.concatenate(parts) for parts in zip(*(_on_arrays(streams, chunk, smallest) for chunk in chunks), strict=True)
+    )
+    return log_e, effect, smallest
+
+
+def _on_arrays(streams: Streams, rows: range, min_effect: Floats) -> tuple[Floats, Floats]:
     k, hours = streams.n_reference, streams.hours + FIRST_MONDAY
     values, variances, smallest = streams.values[rows], streams.variances[rows], min_effect[rows, None]
     log_e = log_evidence(
@@ -63,7 +88,7 @@ def _on_arrays(streams: Streams, rows: range, min_effect: Floats) -> LogEvidence
     return log_e, (values - rhythm.at(hours)[0])[:, k:]
 
 
-def folded(detector: Detector, streams: Streams) -> LogEvidence:
+def folded(detector: Detector, streams: Streams) -> tuple[Floats, Floats]:
     """Return what `detector` says, window by window, as `llmmon detect` runs it."""
     tested = (streams.shape[0], streams.shape[1] - streams.n_reference)
     log_e, effect = np.full(tested, -np.inf), np.zeros(tested)

@@ -41,18 +41,18 @@ class Rows:
     reference: Floats
     statistic: str
 
-    def reduced(self, windows: Floats | None = None) -> tuple[Floats, Floats, Floats]:
-        """Return value, squared standard error and Evidently's distance of each window, or of others in their place."""
+    def reduced(self, windows: Floats | None = None) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return value, squared standard error, Evidently's and the KS distance of each window, or of others."""
         rows = np.sort(self.windows if windows is None else windows, axis=1)
         if self.statistic == "rate":
             value, variance = reduce.rates(rows.sum(axis=1), rows.shape[1])
-            return value, variance, evidently.of_rates(value, float(self.reference.mean()))
+            return value, variance, evidently.of_rates(value, float(self.reference.mean())), np.full(len(value), np.nan)
         found = reduce.means(rows) if self.statistic == "mean" else reduce.quantiles(rows, LEVELS[self.statistic])
-        return *found, evidently.of_rows(rows, self.reference)
+        return *found, evidently.of_rows(rows, self.reference), reduce.ks_distances(rows, self.reference)
 
 
-Reduced = tuple[Floats, Floats, Floats, Floats, Rows | None]
-"""Value, squared standard error, rows and Evidently's distance of each window, and the rows themselves."""
+Reduced = tuple[Floats, Floats, Floats, Floats, Floats, Rows | None]
+"""Value, squared standard error, rows, Evidently's and the KS distance of each window, and the rows themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +66,7 @@ class Pool:
     n: Ints
     walk: Walk
     distance: Floats
+    ks: Floats
     rows: tuple[Rows | None, ...]
 
 
@@ -136,10 +137,10 @@ def servegen(*, daily: bool, days: str, random: np.random.Generator) -> list[Poo
         for index, client in enumerate(clients):
             names: list[str] = [f"{model}/{client} requests", f"{model}/{client} share of requests"]
             units: list[Unit] = ["level", "rate"]
-            share = reduce.rates(counts[index], total)
+            share, none = reduce.rates(counts[index], total), np.full(len(total), np.nan)
             found: list[Reduced] = [
-                (*reduce.counts(counts[index], variation[index]), counts[index], np.full(len(total), np.nan), None),
-                (*share, total, evidently.of_rates(share[0], float(share[0].mean())), None),
+                (*reduce.counts(counts[index], variation[index]), counts[index], none, none, None),
+                (*share, total, evidently.of_rates(share[0], float(share[0].mean())), none, None),
             ]
             for field in ("input_tokens", "output_tokens"):
                 quarters = data.servegen_lengths().get((client, field), []) if model == "m-small" else []
@@ -213,8 +214,8 @@ def _of_rows(who: str, named: dict[str, tuple[Floats, bool]], places: Ints, walk
 
 
 def _reduced(rows: Rows) -> Reduced:
-    value, variance, distance = rows.reduced()
-    return value, variance, np.full(len(value), rows.windows.shape[1], dtype=float), distance, rows
+    value, variance, distance, ks = rows.reduced()
+    return value, variance, np.full(len(value), rows.windows.shape[1], dtype=float), distance, ks, rows
 
 
 def _pool(names: list[str], units: list[Unit], found: list[Reduced], walk: Walk) -> Pool:
@@ -225,6 +226,7 @@ def _pool(names: list[str], units: list[Unit], found: list[Reduced], walk: Walk)
         variances=np.array([part[1] for part in found]),
         n=np.array([part[2] for part in found]).astype(np.int64),
         distance=np.array([part[3] for part in found]),
-        rows=tuple(part[4] for part in found),
+        ks=np.array([part[4] for part in found]),
+        rows=tuple(part[5] for part in found),
         walk=walk,
     )

@@ -115,6 +115,30 @@ def _ranks(n: int, quantile: float) -> tuple[int, int]:
     return low, high
 
 
+def ks_distances(ordered: Floats, reference: Floats) -> Floats:
+    """Return the Kolmogorov-Smirnov distance of each window, sorted along the last axis, to the reference's rows."""
+    n, ready = ordered.shape[-1], np.sort(reference)
+    steps = np.arange(n + 1) / n
+    upto = np.searchsorted(ready, ordered, side="right") / len(ready)
+    below = np.searchsorted(ready, ordered, side="left") / len(ready)
+    # equal rows are one step: what lies between them is no distance
+    last = np.concatenate(
+        [ordered[..., 1:] > ordered[..., :-1], np.ones((*ordered.shape[:-1], 1), dtype=bool)], axis=-1
+    )
+    first = np.concatenate([np.ones((*ordered.shape[:-1], 1), dtype=bool), last[..., :-1]], axis=-1)
+    above = np.where(last, np.abs(steps[1:] - upto), 0.0).max(axis=-1)
+    found: Floats = np.maximum(above, np.where(first, np.abs(below - steps[:-1]), 0.0).max(axis=-1))
+    return found
+
+
+def ks_variances(distance: Floats, n: npt.NDArray[Any] | int, n_reference: int) -> Floats:
+    """Return squared standard errors from the interval of `llmmon.metrics.drift.ks_distance`."""
+    slack = math.sqrt(math.log(80) / 2) * (np.asarray(n, dtype=np.float64) ** -0.5 + n_reference**-0.5)
+    width = np.minimum(1.0, distance + slack) - np.maximum(0.0, distance - slack)
+    found: Floats = (width / (2 * Z)) ** 2
+    return found
+
+
 def counts(n: npt.NDArray[Any], iat_cv: npt.NDArray[Any] | float = 1.0) -> tuple[Floats, Floats]:
     """Return counts of arrivals, and their variance when gaps between arrivals vary by `iat_cv` (1: Poisson)."""
     value = np.asarray(n, dtype=np.float64)

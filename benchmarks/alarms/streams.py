@@ -11,7 +11,7 @@ import numpy.typing as npt
 from benchmarks.alarms import evidently, reduce
 
 Floats = npt.NDArray[np.float64]
-Unit = Literal["rate", "level"]
+Unit = Literal["rate", "level", "distance"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +30,12 @@ class Streams:
         How many windows at the front are the reference, which no rule may raise an alarm in.
     names : sequence of str
         What each stream measures.
-    units : sequence of {"rate", "level"}
-        A rate lies in [0, 1].
+    units : sequence of {"rate", "level", "distance"}
+        A rate and a distance lie in [0, 1].
     distance : array or None
         Evidently's score of the window's rows against the reference's, 1 at its threshold; NaN without rows.
+    ks : array or None
+        The Kolmogorov-Smirnov distance of the window's rows to the reference's; NaN without rows, and for a rate.
     """
 
     values: Floats
@@ -44,6 +46,7 @@ class Streams:
     names: tuple[str, ...] = ()
     units: tuple[Unit, ...] = ()
     distance: Floats | None = field(default=None, repr=False)
+    ks: Floats | None = field(default=None, repr=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -55,9 +58,33 @@ class Streams:
         return self.values[:, : self.n_reference]
 
     def min_effect(self) -> Floats:
-        """Smallest change worth waking someone for: 0.02 of a rate, a tenth of another level; shape (n_streams,)."""
+        """Smallest change worth waking someone for, of shape (n_streams,).
+
+        0.02 of a rate, 0.05 of a distance, a tenth of another level.
+        """
         level = np.abs(self.reference.mean(axis=1)) / 10
-        return np.where(np.array([unit == "rate" for unit in self.units]), 0.02, level)
+        fixed = {"rate": 0.02, "distance": 0.05}
+        return np.array([fixed.get(unit, own) for unit, own in zip(self.units, level.tolist(), strict=True)])
+
+    def distances(self) -> Self | None:
+        """Return the streams of KS distances that stand beside those with rows; None without any."""
+        if self.ks is None:
+            return None
+        has = np.isfinite(self.ks).all(axis=1)
+        if not has.any():
+            return None
+        n = self.n[has]
+        variances = reduce.ks_variances(self.ks[has], n, int(n[0, 0]) * self.n_reference)  # type: ignore[arg-type]
+        return replace(
+            self,
+            values=self.ks[has],
+            variances=variances,
+            n=n,
+            names=tuple(f"{name}, ks" for name, here in zip(self.names, has, strict=True) if here),
+            units=("distance",) * int(has.sum()),
+            distance=None,
+            ks=None,
+        )
 
     def top(self, most: int | None) -> Self:
         """Return the first `most` streams; all when it is None."""
@@ -71,13 +98,19 @@ class Streams:
             names=self.names[:most],
             units=self.units[:most],
             distance=None if self.distance is None else self.distance[:most],
+            ks=None if self.ks is None else self.ks[:most],
         )
 
 
 def joined(parts: list[Streams]) -> Streams:
     """Put streams of the same windows into one deployment."""
     first = parts[0]
-    distances = [np.full(part.shape, np.nan) if part.distance is None else part.distance for part in parts]
+    distances, ks = (
+        np.concatenate(
+            [np.full(part.shape, np.nan) if own is None else own for part, own in zip(parts, each, strict=True)]
+        )
+        for each in ([part.distance for part in parts], [part.ks for part in parts])
+    )
     return Streams(
         values=np.concatenate([part.values for part in parts]),
         variances=np.concatenate([part.variances for part in parts]),
@@ -86,7 +119,8 @@ def joined(parts: list[Streams]) -> Streams:
         n_reference=first.n_reference,
         names=tuple(name for part in parts for name in part.names),
         units=tuple(unit for part in parts for unit in part.units),
-        distance=np.concatenate(distances),
+        distance=distances,
+        ks=ks,
     )
 
 
@@ -110,6 +144,7 @@ def _one_iid(
     slot: int, turn: int, width: int, n_reference: int, *, hours: npt.NDArray[np.int64], random: np.random.Generator
 ) -> Streams:
     unit: Unit = "level"
+    ks = np.full(width, np.nan)
     if slot < 5:
         share = (0.02, 0.05, 0.2, 0.5, 0.9)[slot]
         n = (20, 50, 200, 1000)[turn % 4]
@@ -123,13 +158,15 @@ def _one_iid(
         )
         name = f"mean of {n} {('normal', 'exponential', 't3')[slot - 5]}"
         value, variance = reduce.means(rows + 5)
-        distance = evidently.of_rows(np.sort(rows, axis=1), rows[:n_reference].ravel())
+        ordered, reference = np.sort(rows, axis=1), rows[:n_reference].ravel()
+        distance, ks = evidently.of_rows(ordered, reference), reduce.ks_distances(ordered, reference)
     else:
         n, quantile = 50, (0.5, 0.9)[slot - 8]
         rows = np.sort(random.lognormal(0.0, 1.0, (width, n)), axis=1)
         name = f"p{quantile * 100:.0f} of {n} lognormal"
         value, variance = reduce.quantiles(rows, quantile)
-        distance = evidently.of_rows(rows, rows[:n_reference].ravel())
+        reference = rows[:n_reference].ravel()
+        distance, ks = evidently.of_rows(rows, reference), reduce.ks_distances(rows, reference)
     return Streams(
         values=value[None],
         variances=variance[None],
@@ -139,4 +176,5 @@ def _one_iid(
         names=(name,),
         units=(unit,),
         distance=distance[None],
+        ks=ks[None],
     )

@@ -104,7 +104,7 @@ def rate(name: str, *, before: float, after: float, n: int, shape: Amount = at_o
         distance = np.array(
             [evidently.of_rates(row, float(level), **sizes) for row, level in zip(value, references, strict=True)]
         )
-        return _streams(plan, value, variance, n, distance, unit="rate")
+        return _streams(plan, value, variance, n, distance, np.full(value.shape, np.nan), unit="rate")
 
     return Task(name=name, draw=draw, unchanged=f"rate {before:g} of {n}")
 
@@ -120,15 +120,18 @@ def mean(name: str, *, shift: float = 0.0, spread: float = 1.0, n: int = 20, sha
             rows *= (1 + (spread - 1) * amount)[:, None]
             rows += (shift / np.sqrt(n) * amount)[:, None]
             value, variance = reduce.means(rows + 10)
-            distance = evidently.of_rows(np.sort(rows, axis=1), rows[: plan.n_reference].ravel())
-            parts.append((value, variance, distance))
-        value, variance, distance = (np.array(part) for part in zip(*parts, strict=True))
-        return _streams(plan, value, variance, n, distance, unit="level")
+            ordered, reference = np.sort(rows, axis=1), rows[: plan.n_reference].ravel()
+            distances = evidently.of_rows(ordered, reference), reduce.ks_distances(ordered, reference)
+            parts.append((value, variance, *distances))
+        value, variance, distance, ks = (np.array(part) for part in zip(*parts, strict=True))
+        return _streams(plan, value, variance, n, distance, ks, unit="level")
 
     return Task(name=name, draw=draw, unchanged=f"mean of {n}")
 
 
-def _streams(plan: Plan, value: Floats, variance: Floats, n: int, distance: Floats, *, unit: Unit) -> Streams:
+def _streams(
+    plan: Plan, value: Floats, variance: Floats, n: int, distance: Floats, ks: Floats, *, unit: Unit
+) -> Streams:
     return Streams(
         values=value,
         variances=variance,
@@ -138,6 +141,7 @@ def _streams(plan: Plan, value: Floats, variance: Floats, n: int, distance: Floa
         names=("",) * len(value),
         units=(unit,) * len(value),
         distance=distance,
+        ks=ks,
     )
 
 
@@ -149,6 +153,7 @@ class Side:
     variances: Floats
     n: npt.NDArray[np.int64]
     distance: Floats
+    ks: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,10 +181,10 @@ def real(
             changed = amount[row] > 0
             sides = [
                 np.where(changed, getattr(pair.after, part)[walk], getattr(pair.before, part)[walk])[None]
-                for part in ("values", "variances", "n", "distance")
+                for part in ("values", "variances", "n", "distance", "ks")
             ]
             one = replace(plan, n_streams=1)
-            streams = _streams(one, sides[0], sides[1], 0, sides[3], unit=pair.unit)
+            streams = _streams(one, sides[0], sides[1], 0, sides[3], sides[4], unit=pair.unit)
             parts.append(replace(streams, n=sides[2].astype(np.int64)))
         return joined(parts)
 
@@ -189,14 +194,18 @@ def real(
 def planted(pool: Pool, index: int, factor: float, shift: float) -> Pair:
     """Return statistic `index` of a pool with its rows times `factor` plus `shift`; its values where it has no rows."""
     before = Side(
-        values=pool.values[index], variances=pool.variances[index], n=pool.n[index], distance=pool.distance[index]
+        values=pool.values[index],
+        variances=pool.variances[index],
+        n=pool.n[index],
+        distance=pool.distance[index],
+        ks=pool.ks[index],
     )
     rows = pool.rows[index]
     if rows is None:  # counts: half the traffic has half the variance
         after = replace(before, values=factor * before.values + shift, variances=factor * before.variances)
     else:
-        value, variance, distance = rows.reduced(factor * rows.windows + shift)
-        after = Side(values=value, variances=variance, n=before.n, distance=distance)
+        value, variance, distance, ks = rows.reduced(factor * rows.windows + shift)
+        after = Side(values=value, variances=variance, n=before.n, distance=distance, ks=ks)
     return Pair(before=before, after=after, walk=pool.walk, unit=pool.units[index])
 
 
@@ -205,6 +214,6 @@ def of_rows(before: Floats, after: Floats, *, statistic: str, n: int, places: tu
     reference = np.resize(before, max(len(before), evidently.LARGE_REFERENCE + 1))
     sides = []
     for rows, chosen in zip((before, after), places, strict=True):
-        value, variance, distance = Rows(windows=rows[chosen], reference=reference, statistic=statistic).reduced()
-        sides.append(Side(values=value, variances=variance, n=np.full(len(value), n), distance=distance))
+        value, variance, distance, ks = Rows(windows=rows[chosen], reference=reference, statistic=statistic).reduced()
+        sides.append(Side(values=value, variances=variance, n=np.full(len(value), n), distance=distance, ks=ks))
     return Pair(before=sides[0], after=sides[1], walk=walk, unit="rate" if statistic == "rate" else "level")

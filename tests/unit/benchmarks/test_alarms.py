@@ -11,8 +11,10 @@ from benchmarks.alarms.pools import blocks, walk_of_days
 from benchmarks.alarms.streams import Streams, iid_streams
 from llmmon.detectors.e_benjamini_hochberg import reject
 from llmmon.detectors.reference_change import ReferenceChange
+from llmmon.metrics.drift.ks_distance import KsDistance
 from llmmon.metrics.intervals import Z, mean_estimate, quantile_estimate
 from llmmon.model import STANDARD_ERROR
+from tests.windows import make_window
 
 
 def streams_of(values: np.ndarray, n_reference: int) -> Streams:
@@ -73,6 +75,20 @@ def test_windows_are_reduced_as_llmmon_reduces_them():
             for each in estimates
         ]
         assert np.sqrt(variance) == pytest.approx(errors)
+
+
+def test_ks_distances_are_those_of_the_metric():
+    """Ties and all: value and standard error are what `ks_distance` measures against a reference kept whole."""
+    random = np.random.default_rng(5)
+    metric = KsDistance(field="n_output_tokens")
+    for draw in (lambda size: random.lognormal(3, 1, size), lambda size: random.poisson(2, size).astype(float)):
+        reference, rows = draw(900), np.sort(draw((6, 40)), axis=1)
+        distance = reduce.ks_distances(rows, reference)
+        summary = metric.summarise(make_window(len(reference), n_output_tokens=reference))
+        measured = [metric.compute(make_window(len(row), n_output_tokens=row), summary) for row in rows]
+        assert distance == pytest.approx([each.value for each in measured])
+        errors = [(each.high - each.low) / (2 * Z) for each in measured]
+        assert np.sqrt(reduce.ks_variances(distance, 40, 900)) == pytest.approx(errors)
 
 
 def test_adwin_cuts_where_rivers_does():
