@@ -24,7 +24,10 @@ _TAKEN_FOR_GRANTED: Final = 1 / 8
 """Share of the smallest effect that windows may differ by without telling anything."""
 _NEW_LEVEL: Final = 48
 """Windows from which the level is learnt anew after a change that people accepted."""
-_FARTHEST_LEVEL: Final = 3.0
+_LEVEL_ERROR: Final = 2.0
+"""Standard deviation of what an estimated level is off by, in its standard errors: among hundreds of streams some are
+off by three, and each of them would be told."""
+_FARTHEST_LEVEL: Final = 4.0
 """Standard errors that an estimated level may be off by."""
 _LEVELS_APART: Final = 1 / 16
 """Deviations of a window between levels, at most: a quarter of the smallest change, so that none lies in between."""
@@ -204,7 +207,8 @@ def _n_levels(baseline: Baseline) -> npt.NDArray[np.int64]:
 def _levels(n: int) -> tuple[Floats, Floats]:
     """Return what `n` levels are off by, in standard errors, and the log prior weight of each: a normal error."""
     away = np.linspace(-_FARTHEST_LEVEL, _FARTHEST_LEVEL, n) if n > 1 else np.zeros(1)
-    return away, -(away**2) / 2 - np.logaddexp.reduce(-(away**2) / 2)
+    density = -((away / _LEVEL_ERROR) ** 2) / 2
+    return away, density - np.logaddexp.reduce(density)
 
 
 def _centres(baseline: Baseline, z: Floats, burn_in: int) -> Floats:

@@ -211,7 +211,7 @@ def test_an_estimated_level_is_integrated_out_of_both_sides() -> None:
     assert (base.band[0], base.correlation[0] < 0.1) == (0, True)
 
     u = innovations((values - expected) / spread, base.correlation)[0, R:] - base.centre[0]
-    away = np.linspace(-3, 3, 1 + 2 * math.ceil(3 * base.level_error[0] * 16))
+    away = np.linspace(-4, 4, 1 + 2 * math.ceil(4 * base.level_error[0] * 16))
     weights = log_start_weights(1, 3, windows_per_year=8760)
     keep, scale = 1 - base.correlation[0], base.scale[0]
 
@@ -219,7 +219,7 @@ def test_an_estimated_level_is_integrated_out_of_both_sides() -> None:
         return float(stats.t.pdf((u[place] - keep * level - shift) / scale, base.tails[0]))
 
     changed = quiet_level = 0.0
-    for level, prior in zip(away * base.level_error[0], stats.norm.pdf(away), strict=True):
+    for level, prior in zip(away * base.level_error[0], stats.norm.pdf(away / 2), strict=True):
         quiet_level += prior * math.prod(density(place, level, 0) for place in range(3))
         for start in range(3):
             for shift in SHIFTS:
