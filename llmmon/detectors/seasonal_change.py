@@ -46,8 +46,9 @@ class SeasonalChange:
 
     with shifts of b + 1/4, ..., b + 32 either way; its expectation is at most 1 wherever in the band the level is.
     Without a band the level is one number, known but for an error, which is integrated out (`learned_stream.step`): the
-    expectation is then at most 1 on average over streams, which is what a budget over many streams is about. With one, innovations are taken from a centre that goes on being learnt (`Baseline.next_centre`),
-    so that errors beyond the band wear off. `start_mixture` adds up over when the change began.
+    expectation is then at most 1 on average over streams, which is what a budget over many streams is about. With one,
+    innovations are taken from a centre that goes on being learnt (`Baseline.next_centre`), so that errors beyond the
+    band wear off. `start_mixture` adds up over when the change began.
     Where a ratio's mean over the reference days, resampled whole, is above 1, it is divided by that, and its evidence
     is raised to a power below 1 where those days gave more of it than chance would (`tempering`).
 
