@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 WIDTH = 1000.0
+_SMALLEST_STEP = 1e-300
+"""Below it numbers have few digits left, and a quarter of the smallest is 0."""
 
 
 def nice_range(values: Sequence[float], n_ticks: int = 4) -> tuple[float, float, list[float]]:
@@ -26,7 +28,7 @@ def nice_range(values: Sequence[float], n_ticks: int = 4) -> tuple[float, float,
     if high <= 0 and high > 0.5 * low:
         high = 0.0
     span = high - low or abs(high) or 1.0
-    rough = span / n_ticks
+    rough = max(span / n_ticks, _SMALLEST_STEP)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

@@ -6,7 +6,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmmon_airflow.web.charts import Mark, Sight, evidence_chart, stream_chart
@@ -92,6 +92,7 @@ def test_no_window_no_chart():
     assert evidence_chart([sight(0, None)], threshold=20.0) is None
 
 
+@example([5e-324])
 @given(st.lists(st.floats(min_value=-1e9, max_value=1e9), min_size=1, max_size=30))
 def test_range_holds_every_value(values):
     """Whatever the values, the range holds them and its ticks go up in few even steps."""
