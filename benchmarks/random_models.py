@@ -36,7 +36,6 @@ LABELS: Final = ("supported", "unsupported")
 
 def write_causal(shape: str, folder: Path) -> Path:
     """Write a bfloat16 Llama of a published shape, with the tokenizer of the demo's model, and return its folder."""
-    import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
     if shape not in CAUSAL:
@@ -53,7 +52,6 @@ def write_causal(shape: str, folder: Path) -> Path:
     )
     _write(LlamaForCausalLM, config, folder)
     tokenizer.save_pretrained(folder)
-    torch.cuda.empty_cache()
     return folder
 
 
@@ -104,3 +102,5 @@ def _write(kind: Any, config: Any, folder: Path) -> None:
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         model = kind(config).to(torch.bfloat16)
     model.save_pretrained(folder)
+    del model
+    torch.cuda.empty_cache()  # what is measured next needs the card

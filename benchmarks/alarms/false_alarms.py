@@ -87,9 +87,9 @@ def measure(size: Size, *, n_streams: int, seeds: Sequence[int], rules: Sequence
 
 def _looked_at(streams: Streams, rules: Sequence[Rule]) -> list[tuple[str, int, int | None]]:
     found = []
-    for told, smallest in (("any size", None), ("min_effect", streams.min_effect())):
-        for name, (log_e, effect, every) in evidence(streams, smallest).items():
-            decision = decide(log_e, effect, min_effect=every)
+    for told, of_any_size in (("any size", True), ("min_effect", False)):
+        for name, (log_e, effect, smallest) in evidence(streams, of_any_size=of_any_size).items():
+            decision = decide(log_e, effect, min_effect=smallest)
             found.append((f"{name}, {told}", min(len(log_e), streams.shape[0]), decision.first_window))
     for rule in rules:
         taken = streams.top(rule.max_streams)

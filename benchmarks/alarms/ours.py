@@ -37,34 +37,32 @@ FOLDED_STREAMS, FOLDED_WINDOWS = 10, 500
 _CHUNK = 50
 
 
-def evidence(streams: Streams, min_effect: Floats | None = None) -> dict[str, LogEvidence]:
-    """Return the evidence of llmmon's detectors, for smallest effects of shape (n_streams,)."""
-    smallest = np.zeros(streams.shape[0]) if min_effect is None else min_effect
-    found = {OURS: _in_chunks(streams, smallest)}
+def evidence(streams: Streams, *, of_any_size: bool = True) -> dict[str, LogEvidence]:
+    """Return the evidence of llmmon's detectors, for effects of any size or from the streams' smallest on."""
+    found = {OURS: _in_chunks(streams, of_any_size=of_any_size)}
     beside = streams.distances()
     if beside is not None:
-        others = np.zeros(beside.shape[0]) if min_effect is None else beside.min_effect()
-        pairs = zip(found[OURS], _in_chunks(beside, others), strict=True)
-        log_e, effect, every = (np.concatenate(pair) for pair in pairs)
-        found[OURS_TWO] = log_e, effect, every
+        pairs = zip(found[OURS], _in_chunks(beside, of_any_size=of_any_size), strict=True)
+        log_e, effect, smallest = (np.concatenate(pair) for pair in pairs)
+        found[OURS_TWO] = log_e, effect, smallest
     if streams.shape[1] <= FOLDED_WINDOWS:
         few = streams.top(FOLDED_STREAMS)
-        found[FOLDED] = *folded(ReferenceChange(burn_in=streams.n_reference), few), smallest[: few.shape[0]]
+        found[FOLDED] = *folded(ReferenceChange(burn_in=streams.n_reference), few), found[OURS][2][: few.shape[0]]
     return found
 
 
 def by_stream(log_e: Floats, streams: Streams) -> Floats:
     """Return the larger evidence of each stream's monitors, of shape (n_streams, n_windows)."""
     n = streams.shape[0]
-    if len(log_e) == n or streams.ks is None:
+    if len(log_e) == n:
         return log_e
     found = log_e[:n].copy()
-    has = np.isfinite(streams.ks).all(axis=1)
-    found[has] = np.maximum(found[has], log_e[n:])
+    found[streams.has_ks] = np.maximum(found[streams.has_ks], log_e[n:])
     return found
 
 
-def _in_chunks(streams: Streams, smallest: Floats) -> LogEvidence:
+def _in_chunks(streams: Streams, *, of_any_size: bool) -> LogEvidence:
+    smallest = np.zeros(streams.shape[0]) if of_any_size else streams.min_effect()
     chunks = [range(first, min(first + _CHUNK, streams.shape[0])) for first in range(0, streams.shape[0], _CHUNK)]
     log_e, effect = (
         np.concatenate(parts) for parts in zip(*(_on_arrays(streams, chunk, smallest) for chunk in chunks), strict=True)

@@ -66,11 +66,16 @@ class Streams:
         fixed = {"rate": 0.02, "distance": 0.05}
         return np.array([fixed.get(unit, own) for unit, own in zip(self.units, level.tolist(), strict=True)])
 
+    @property
+    def has_ks(self) -> npt.NDArray[np.bool_]:
+        """Which streams have rows to take distances of."""
+        return np.zeros(self.shape[0], dtype=bool) if self.ks is None else np.isfinite(self.ks).all(axis=1)
+
     def distances(self) -> Self | None:
         """Return the streams of KS distances that stand beside those with rows; None without any."""
         if self.ks is None:
             return None
-        has = np.isfinite(self.ks).all(axis=1)
+        has = self.has_ks
         if not has.any():
             return None
         n = self.n[has]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from llmmon.detectors.base import State, check_sides, counts, squared_error
 from llmmon.detectors.baseline import Baseline, day_blocks, innovations, resampled_days
 from llmmon.detectors.e_value import bounded
+from llmmon.detectors.level_error import levels, n_levels
 from llmmon.detectors.rhythm import hours_of
 from llmmon.detectors.start_mixture import HOURS, Floats, advance, log_start_weights, paths, tempering
 from llmmon.model import Direction, Evidence, Measurement
@@ -24,13 +25,6 @@ _TAKEN_FOR_GRANTED: Final = 1 / 8
 """Share of the smallest effect that windows may differ by without telling anything."""
 _NEW_LEVEL: Final = 48
 """Windows from which the level is learnt anew after a change that people accepted."""
-_LEVEL_ERROR: Final = 2.0
-"""Standard deviation of what an estimated level is off by, in its standard errors: among hundreds of streams some are
-off by three, and each of them would be told."""
-_FARTHEST_LEVEL: Final = 4.0
-"""Standard errors that an estimated level may be off by."""
-_LEVELS_APART: Final = 1 / 16
-"""Deviations of a window between levels, at most: a quarter of the smallest change, so that none lies in between."""
 
 
 class Ratios(Protocol):
@@ -95,8 +89,6 @@ def step(
 
     Parameters
     ----------
-    ratios : Ratios
-        What a window says.
     integrates_level : bool
         Whether the level of a stream without a band is a number with a normal error, which is integrated out of both
         the likelihood of a change and that of none, or what it was estimated to be.
@@ -113,7 +105,7 @@ def step(
     if value is None:
         reason = f"no value: {measurement.estimate.reason}"
         return state, Evidence(**common, e_value=None, relevant=False, reason=reason)
-    if "known" in state and not ("cost" in state["known"] and ("learning" in state or "log_null" in state)):
+    if "known" in state and ("cost" not in state["known"] or not {"learning", "log_null"} & state.keys()):
         state = begin()  # stored before llmmon learnt what it needs now
     floor = min_effect * _TAKEN_FOR_GRANTED
     row = [hours_of(window.start), value, squared_error(measurement)]
@@ -179,7 +171,7 @@ def log_evidence(
         own, u = baseline.of(rows), innovations(z[rows], baseline.correlation[rows])
         centre = _centres(own, z[rows], burn_in)
         nulls, changes = [], []
-        for away, log_weight in zip(*_levels(n), strict=True):
+        for away, log_weight in zip(*levels(n), strict=True):
             moved = centre + away * own.loose[:, None]
             first, later = (
                 (part[..., burn_in:] - cost[rows]) * power[rows]
@@ -192,23 +184,10 @@ def log_evidence(
         return evidence
 
     found = np.empty((len(values), len(hours) - burn_in))
-    n_levels = _n_levels(baseline) if integrates_level else np.ones(len(values), dtype=np.int64)
-    for n in np.unique(n_levels):
-        found[n_levels == n] = found_in(n_levels == n, n)
+    sizes = n_levels(baseline) if integrates_level else np.ones(len(values), dtype=np.int64)
+    for n in np.unique(sizes):
+        found[sizes == n] = found_in(sizes == n, n)
     return found
-
-
-def _n_levels(baseline: Baseline) -> npt.NDArray[np.int64]:
-    """Return how many levels stand for what each stream's level may be; one where a band allows for its error."""
-    reach = _FARTHEST_LEVEL * np.where(baseline.band > 0, 0.0, baseline.level_error)
-    return 1 + 2 * np.ceil(reach / _LEVELS_APART).astype(np.int64)
-
-
-def _levels(n: int) -> tuple[Floats, Floats]:
-    """Return what `n` levels are off by, in standard errors, and the log prior weight of each: a normal error."""
-    away = np.linspace(-_FARTHEST_LEVEL, _FARTHEST_LEVEL, n) if n > 1 else np.zeros(1)
-    density = -((away / _LEVEL_ERROR) ** 2) / 2
-    return away, density - np.logaddexp.reduce(density)
 
 
 def _centres(baseline: Baseline, z: Floats, burn_in: int) -> Floats:
@@ -255,14 +234,13 @@ def _known(
     else:
         cost, power = _quiet(baseline, z, expected, spread, hours, ratios)
         quiet = {"cost": cost[0].tolist(), "power": power[0].tolist()}
-    away, log_null = _levels(int(_n_levels(baseline)[0]) if integrates_level else 1)
+    _, log_null = levels(int(n_levels(baseline)[0]) if integrates_level else 1)
     return {
         "known": {"baseline": baseline.to_json(), **quiet},
         "n_reference": len(rows),
         "n": 0,
         "centre": float(baseline.centre[0]),
         "last": [float(hours[-1]), float(z[0, -1])],
-        "away": away.tolist(),
         "log_null": log_null.tolist(),
         "log_a": None,
         "since": None,
@@ -281,7 +259,8 @@ def _tested(
     before = last[1] if abs(hours - last[0] - length) < length / 2 else np.nan
     z = np.array([[before, (row[1] - expected[0, 1]) / spread[0, 1]]])
     centre = np.array([state["centre"]])
-    moved = centre + np.array(state["away"])[:, None] * baseline.loose  # of shape (n_levels, 1)
+    away, _ = levels(len(state["log_null"]))
+    moved = centre + away[:, None] * baseline.loose  # of shape (n_levels, 1)
     each, both = np.broadcast_to(z, (len(moved), 2)), np.broadcast_to(moved, (len(moved), 2))
     first, later = ((part[:, :, 1] - cost) * power for part in ratios(baseline, each, both, expected, spread))
     n = state["n"] + 1
