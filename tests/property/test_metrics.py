@@ -11,7 +11,7 @@ from scipy import stats
 
 from llmmon.metrics import intervals
 from llmmon.metrics.drift.ks_distance import ks_statistic
-from llmmon.metrics.drift.quantile_grid import distribution
+from llmmon.metrics.drift.quantile_grid import distribution, shares
 from llmmon.model import Document, Estimate, Message, Scorable
 from llmmon.scorers.base import scorers
 from tests.conformance.examples import build
@@ -56,9 +56,10 @@ def test_ks_equals_scipy_with_ties(first: list[float], second: list[float]) -> N
     """Also with many ties the distance is scipy's, and the same the other way round."""
     a, b = np.array(first), np.array(second)
     ones_a, ones_b = np.ones(len(a)), np.ones(len(b))
-    found = ks_statistic(a, ones_a, distribution(b, ones_b))
+    found, error = ks_statistic(a, ones_a, distribution(b, ones_b))
+    assert error == 0
     assert math.isclose(found, stats.ks_2samp(a, b, method="asymp").statistic, abs_tol=1e-12)
-    assert math.isclose(found, ks_statistic(b, ones_b, distribution(a, ones_a)), abs_tol=1e-12)
+    assert math.isclose(found, ks_statistic(b, ones_b, distribution(a, ones_a))[0], abs_tol=1e-12)
 
 
 @given(*[st.lists(st.tuples(st.integers(-3, 3), st.integers(1, 4)), min_size=1, max_size=12)] * 2)
@@ -66,8 +67,37 @@ def test_a_weight_counts_like_copies(first: list[tuple[int, int]], second: list[
     """A value of weight three moves the distribution like three equal values."""
     sides = [np.array(side, dtype=float).T for side in (first, second)]
     copies = [np.repeat(values, weights.astype(int)) for values, weights in sides]
-    weighted = ks_statistic(*sides[0], distribution(*sides[1]))
+    weighted, _ = ks_statistic(*sides[0], distribution(*sides[1]))
     assert math.isclose(weighted, stats.ks_2samp(*copies, method="asymp").statistic, abs_tol=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.floats(1e-3, 4.0),
+    st.floats(-300.0, 300.0),
+    st.sampled_from(["as drawn", "rounded", "some are 0", "some are negative"]),
+    st.integers(0, 2**32 - 1),
+)
+def test_many_rows_counted_in_cells_tell_their_error(spread: float, centre: float, kind: str, seed: int) -> None:
+    """Whatever their scale and ties, shares of many rows are off by no more than they say, and zeros are sorted."""
+    random = np.random.default_rng(seed)
+    values = np.exp(centre + spread * random.standard_normal(70_000))
+    values = {
+        "as drawn": values,
+        "rounded": np.ceil(values / np.exp(centre) * 20),
+        "some are 0": np.where(random.random(70_000) < 0.1, 0.0, values),
+        "some are negative": values - np.exp(centre),
+    }[kind]
+    at = np.concatenate([values[:300], 0.999 * values[:300], [values.min(), values.max(), -1.0, 0.0, np.inf]])
+    below, upto, error = shares(values, at)
+    ordered = np.sort(values)
+    assert 0 <= error <= 1 / 4096
+    assert np.abs(below - np.searchsorted(ordered, at, "left") / 70_000).max() <= error + 1e-12
+    assert np.abs(upto - np.searchsorted(ordered, at, "right") / 70_000).max() <= error + 1e-12
+    if kind in ("some are 0", "some are negative"):
+        assert error == 0
+    elif kind == "as drawn" and 0.5 < spread < 1.2:
+        assert 0 < error  # the cells were used
 
 
 @settings(max_examples=60, deadline=None)
