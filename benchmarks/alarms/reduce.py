@@ -115,8 +115,12 @@ def _ranks(n: int, quantile: float) -> tuple[int, int]:
     return low, high
 
 
-def ks_distances(ordered: Floats, reference: Floats) -> Floats:
-    """Return the Kolmogorov-Smirnov distance of each window, sorted along the last axis, to the reference's rows."""
+def ks_distances(ordered: Floats, reference: Floats, *, n_own: int = 0) -> Floats:
+    """Return the Kolmogorov-Smirnov distance of each window, sorted along the last axis, to the reference's rows.
+
+    The first `n_own` windows are those whose rows the reference is. As `llmmon measure` does, each is compared with the
+    others' rows: its distance to all of them is smaller by just the share that is its own.
+    """
     n, ready = ordered.shape[-1], np.sort(reference)
     steps = np.arange(n + 1) / n
     upto = np.searchsorted(ready, ordered, side="right") / len(ready)
@@ -128,6 +132,7 @@ def ks_distances(ordered: Floats, reference: Floats) -> Floats:
     first = np.concatenate([np.ones((*ordered.shape[:-1], 1), dtype=bool), last[..., :-1]], axis=-1)
     above = np.where(last, np.abs(steps[1:] - upto), 0.0).max(axis=-1)
     found: Floats = np.maximum(above, np.where(first, np.abs(below - steps[:-1]), 0.0).max(axis=-1))
+    found[:n_own] *= n_own / max(n_own - 1, 1)
     return found
 
 

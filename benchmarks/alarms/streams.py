@@ -164,14 +164,14 @@ def _one_iid(
         name = f"mean of {n} {('normal', 'exponential', 't3')[slot - 5]}"
         value, variance = reduce.means(rows + 5)
         ordered, reference = np.sort(rows, axis=1), rows[:n_reference].ravel()
-        distance, ks = evidently.of_rows(ordered, reference), reduce.ks_distances(ordered, reference)
+        distance, ks = evidently.of_rows(ordered, reference), reduce.ks_distances(ordered, reference, n_own=n_reference)
     else:
         n, quantile = 50, (0.5, 0.9)[slot - 8]
         rows = np.sort(random.lognormal(0.0, 1.0, (width, n)), axis=1)
         name = f"p{quantile * 100:.0f} of {n} lognormal"
         value, variance = reduce.quantiles(rows, quantile)
         reference = rows[:n_reference].ravel()
-        distance, ks = evidently.of_rows(rows, reference), reduce.ks_distances(rows, reference)
+        distance, ks = evidently.of_rows(rows, reference), reduce.ks_distances(rows, reference, n_own=n_reference)
     return Streams(
         values=value[None],
         variances=variance[None],

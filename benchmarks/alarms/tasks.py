@@ -121,8 +121,8 @@ def mean(name: str, *, shift: float = 0.0, spread: float = 1.0, n: int = 20, sha
             rows += (shift / np.sqrt(n) * amount)[:, None]
             value, variance = reduce.means(rows + 10)
             ordered, reference = np.sort(rows, axis=1), rows[: plan.n_reference].ravel()
-            distances = evidently.of_rows(ordered, reference), reduce.ks_distances(ordered, reference)
-            parts.append((value, variance, *distances))
+            ks = reduce.ks_distances(ordered, reference, n_own=plan.n_reference)
+            parts.append((value, variance, evidently.of_rows(ordered, reference), ks))
         value, variance, distance, ks = (np.array(part) for part in zip(*parts, strict=True))
         return _streams(plan, value, variance, n, distance, ks, unit="level")
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 import llmmon
 from llmmon.config import Config, DeploymentConfig, MonitorConfig, PluginConfig
 from llmmon.detectors.base import Detector, detectors
+from llmmon.detectors.learned_stream import FEWEST
 from llmmon.model import Provenance
 from llmmon.pipeline.judge import Rule
 from llmmon.pipeline.monitors import unit_and_direction
@@ -85,7 +86,7 @@ def detector_of(settings: DeploymentConfig, monitor: MonitorConfig, *, length: t
     where : str
         The monitor's place in the configuration.
     """
-    chosen = monitor.detector or PluginConfig(type=default_detector(settings.reference_windows * length))
+    chosen = monitor.detector or PluginConfig(type=default_detector(settings.reference_windows, length))
     name, parameters = chosen.type, dict(chosen.parameters)
     if name in detectors.names():  # a name that is none is told by create, with its place
         cls: Any = detectors.get(name)
@@ -94,6 +95,10 @@ def detector_of(settings: DeploymentConfig, monitor: MonitorConfig, *, length: t
     return detectors.create(name, parameters, where=f"{where}.detector")
 
 
-def default_detector(reference_span: timedelta) -> str:
-    """Return the detector of a monitor that names none: one that knows the week once the reference shows a week."""
-    return "seasonal_change" if reference_span >= WEEK else "reference_change"
+def default_detector(reference_windows: int, length: timedelta) -> str:
+    """Return the detector of a monitor that names none: one that knows the week where the reference shows a week.
+
+    Seven windows of a day do show one, but are too few to learn it from.
+    """
+    knows_week = reference_windows >= FEWEST and reference_windows * length >= WEEK
+    return "seasonal_change" if knows_week else "reference_change"

@@ -9,6 +9,7 @@ import pytest
 from llmmon.config import load_config
 from llmmon.errors import LlmmonError
 from llmmon.pipeline.check_plugins import check_plugins
+from llmmon.pipeline.watches import detector_of
 from tests.unit.test_config import COUNTERFACTUAL
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +39,29 @@ def test_a_misspelt_plug_in_names_its_place(tmp_path: Path, right: str, wrong: s
 
     with pytest.raises(LlmmonError, match=message):
         check_plugins(load_config(path))
+
+
+@pytest.mark.parametrize(
+    ("n_windows", "hours", "detector"),
+    [
+        (167, 1, "reference_change"),
+        (168, 1, "seasonal_change"),
+        (7, 24, "reference_change"),
+        (24, 24, "seasonal_change"),
+    ],
+)
+def test_a_monitor_without_a_detector_gets_one_that_its_reference_is_enough_for(
+    tmp_path: Path, n_windows: int, hours: int, detector: str
+) -> None:
+    """A week of hours shows the rhythm of a week; seven days do too, but are too few to learn it from."""
+    path = tmp_path / "llmmon.toml"
+    text = STARTER.read_text("utf-8").replace("reference_windows = 6 ", f"reference_windows = {n_windows} ")
+    path.write_text(text.replace("window_hours = 1 ", f"window_hours = {hours} "), "utf-8")
+    config = load_config(path)
+    check_plugins(config)
+    deployment = config.deployments["my-model"]
+    monitor = deployment.monitors["refusal-rate"]
+    assert detector_of(deployment, monitor, length=config.window_length, where="here").plugin_name == detector
 
 
 def test_a_deployment_that_only_a_judge_watches_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

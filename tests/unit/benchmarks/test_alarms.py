@@ -91,6 +91,14 @@ def test_ks_distances_are_those_of_the_metric():
         assert np.sqrt(reduce.ks_variances(distance, 40, 900)) == pytest.approx(errors)
 
 
+def test_ks_distance_of_a_reference_window_is_to_the_others():
+    rows = np.sort(np.random.default_rng(6).lognormal(size=(5, 30)), axis=1)
+    found = reduce.ks_distances(rows, rows[:4].ravel(), n_own=4)
+    for index, row in enumerate(rows):
+        others = np.delete(rows[:4], index, axis=0) if index < 4 else rows[:4]
+        assert found[index] == pytest.approx(reduce.ks_distances(row[None], others.ravel())[0])
+
+
 def test_adwin_cuts_where_rivers_does():
     from river.drift import ADWIN
 
