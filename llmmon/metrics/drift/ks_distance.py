@@ -37,7 +37,7 @@ class KsDistance:
     Notes
     -----
     The reference is kept whole up to 1,024 rows, above as 1,024 quantiles: D is then off by less than 0.0005. A window
-    of 65,536 positive numbers or more is counted in cells in place of being sorted, as long as that makes D wrong by
+    of 200,000 positive numbers or more is counted in cells in place of being sorted, as long as that makes D wrong by
     less than 0.00025. The interval includes both. It is D plus and minus sqrt(ln(80) / 2n) + sqrt(ln(80) / 2m),
     Massart's bound on each of the two distributions at 97.5%: valid at every n and m, and wide. D is biased upwards;
     among equal distributions it is near 0.87 sqrt(1/n + 1/m).

@@ -12,8 +12,9 @@ from llmmon.metrics.intervals import Floats, effective_n
 
 GRID_SIZE: Final = 1024
 """A distribution function kept as so many quantiles is nowhere wrong by more than 1 / 2,048."""
-_COUNTED: Final = 1 << 16
-"""From so many rows on, counting in as many cells is faster than sorting."""
+_COUNTED: Final = 200_000
+"""From so many rows on, counting in cells is faster than sorting."""
+_CELLS: Final = 1 << 16
 _CELL_BITS: Final = 40
 """A float without its last 40 bits: cells of 1/4,096 to 1/8,192 of the number, which repeat after 16 doublings."""
 _CELL: Final = np.dtype({"names": ["cell"], "formats": ["<u2"], "offsets": [_CELL_BITS // 8], "itemsize": 8})
@@ -79,10 +80,10 @@ def _counted(values: Floats, at: Floats) -> tuple[Floats, float] | None:
     """
     ends = np.array([values.min(), values.max()], dtype="<f8")
     first, last = (int(bits) >> _CELL_BITS for bits in ends.view("<u8"))
-    if ends[0] <= 0 or last - first >= _COUNTED:
+    if ends[0] <= 0 or last - first >= _CELLS:
         return None
-    n = np.bincount(np.ascontiguousarray(values, dtype="<f8").view(_CELL)["cell"], minlength=_COUNTED)
-    n_below = np.concatenate(([0], np.cumsum(np.roll(n, -(first % _COUNTED)))))
+    n = np.bincount(np.ascontiguousarray(values, dtype="<f8").view(_CELL)["cell"], minlength=_CELLS)
+    n_below = np.concatenate(([0], np.cumsum(np.roll(n, -(first % _CELLS)))))
     clipped = np.clip(at, *ends).astype("<f8")
     cell = (clipped.view("<u8") >> _CELL_BITS).astype(np.int64) - first
     around = n_below[np.add.outer((0, 1), cell)] / len(values)
