@@ -164,7 +164,7 @@ def load(model: str, revision: str | None, task: str, device: str) -> Classifier
         model,
         revision,
         CLASSES[task],
-        where="groundedness_transformers",
+        where=f"a scorer's {task} model",
         expected=f"a model for {task}",
         device=device,
         dtype=lambda place: "float32" if place == "cpu" else "bfloat16",

@@ -199,7 +199,7 @@ def test_refused_models(tmp_path: Path) -> None:
     folder = tmp_path / "pickled"
     shutil.copytree(tiny_classifier("nli", NLI), folder)
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(ModelNotFoundError, match=r"no \*.safetensors file"):
+    with pytest.raises(ModelNotFoundError, match=r"a scorer.s nli model: .*no \*.safetensors file"):
         GroundednessTransformers(model=str(folder)).score(RESPONSE)
     with pytest.raises(ConfigError, match="no label 'true'; it has: contradiction, neutral, ENTAILMENT"):
         scorer("nli", support_label="true").score(RESPONSE)
