@@ -18,8 +18,8 @@ _CELLS: Final = 1 << 16
 _CELL_BITS: Final = 40
 """A float without its last 40 bits: cells of 1/4,096 to 1/8,192 of the number, which repeat after 16 doublings."""
 _CELL: Final = np.dtype({"names": ["cell"], "formats": ["<u2"], "offsets": [_CELL_BITS // 8], "itemsize": 8})
-_FULLEST: Final = 1 / 2048
-"""Share of the rows in one cell above which rows are sorted all the same."""
+_LARGEST_ERROR: Final = 1 / 4096
+"""Error of a share above which rows are sorted all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def shares(values: Floats, at: Floats) -> tuple[Floats, Floats, float]:
         Most that a share may be off: 0 where the rows were sorted, at most 1 / 4,096 where many were counted in cells.
     """
     counted = _counted(values, at) if len(values) >= _COUNTED else None
-    if counted is not None and counted[1] <= _FULLEST / 2:
+    if counted is not None and counted[1] <= _LARGEST_ERROR:
         return counted[0], counted[0], counted[1]
     ordered = np.sort(values)
     below, upto = (np.searchsorted(ordered, at, side) / len(values) for side in ("left", "right"))
