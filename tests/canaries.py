@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -59,9 +60,16 @@ def readable(dump: str) -> str:
 
     def text(match: re.Match[str]) -> str:
         content = bytes.fromhex(match[1][: len(match[1]) // 2 * 2])
-        return (gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content).decode("utf-8", "replace")
+        return _unzipped(content).decode("utf-8", "replace")
 
     return _HEX.sub(text, dump)
+
+
+def _unzipped(content: bytes) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (gzip.BadGzipFile, EOFError, zlib.error):  # one ciphertext or digest in 65,536 begins as a gzip file does
+        return content
 
 
 def _line(index: int, item: str, place: str) -> bytes:
