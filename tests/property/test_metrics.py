@@ -11,7 +11,7 @@ from scipy import stats
 
 from llmmon.metrics import intervals
 from llmmon.metrics.drift.ks_distance import ks_statistic
-from llmmon.metrics.drift.quantile_grid import distribution, shares
+from llmmon.metrics.drift.quantile_grid import distribution, order_statistics, shares
 from llmmon.model import Document, Estimate, Message, Scorable
 from llmmon.scorers.base import scorers
 from tests.conformance.examples import build
@@ -72,23 +72,32 @@ def test_a_weight_counts_like_copies(first: list[tuple[int, int]], second: list[
     assert math.isclose(weighted, stats.ks_2samp(*copies, method="asymp").statistic, abs_tol=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
-@given(
+MANY_ROWS = (
     st.floats(1e-3, 4.0),
     st.floats(-300.0, 300.0),
-    st.sampled_from(["as drawn", "rounded", "some are 0", "some are negative"]),
+    st.sampled_from(["as drawn", "rounded", "all alike", "some are 0", "some are negative"]),
     st.integers(0, 2**32 - 1),
 )
-def test_many_rows_counted_in_cells_tell_their_error(spread: float, centre: float, kind: str, seed: int) -> None:
-    """Whatever their scale and ties, shares of many rows are off by no more than they say, and zeros are sorted."""
+
+
+def many_rows(spread: float, centre: float, kind: str, seed: int) -> intervals.Floats:
+    """Return log-normal rows, changed as `kind` says."""
     random = np.random.default_rng(seed)
     values = np.exp(centre + spread * random.standard_normal(N_MANY))
-    values = {
+    return {
         "as drawn": values,
         "rounded": np.ceil(values / np.exp(centre) * 20),
+        "all alike": np.full(N_MANY, values[0]),
         "some are 0": np.where(random.random(N_MANY) < 0.1, 0.0, values),
         "some are negative": values - np.exp(centre),
     }[kind]
+
+
+@settings(max_examples=30, deadline=None)
+@given(*MANY_ROWS)
+def test_many_rows_counted_in_cells_tell_their_error(spread: float, centre: float, kind: str, seed: int) -> None:
+    """Whatever their scale and ties, shares of many rows are off by no more than they say, and zeros are sorted."""
+    values = many_rows(spread, centre, kind, seed)
     at = np.concatenate([values[:300], 0.999 * values[:300], [values.min(), values.max(), -1.0, 0.0, np.inf]])
     below, upto, error = shares(values, at)
     ordered = np.sort(values)
@@ -99,6 +108,15 @@ def test_many_rows_counted_in_cells_tell_their_error(spread: float, centre: floa
         assert error == 0
     elif kind == "as drawn" and 0.5 < spread < 1.2:
         assert error > 0  # the cells were used
+
+
+@settings(max_examples=30, deadline=None)
+@given(*MANY_ROWS)
+def test_ranks_among_many_rows_are_those_of_sorted_ones(spread: float, centre: float, kind: str, seed: int) -> None:
+    """Whatever their scale and ties, the rows at some ranks are the same to the last bit as if all were sorted."""
+    values = many_rows(spread, centre, kind, seed)
+    for ranks in (np.array([0, N_MANY - 1]), np.arange(7, N_MANY, 191), np.arange(N_MANY)):
+        np.testing.assert_array_equal(order_statistics(values, ranks), np.sort(values)[ranks])
 
 
 @settings(max_examples=60, deadline=None)

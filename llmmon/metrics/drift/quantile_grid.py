@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from llmmon.metrics.base import Summary
 from llmmon.metrics.intervals import Floats, effective_n
@@ -13,7 +14,7 @@ from llmmon.metrics.intervals import Floats, effective_n
 GRID_SIZE: Final = 1024
 """A distribution function kept as so many quantiles is nowhere wrong by more than 1 / 2,048."""
 _COUNTED: Final = 200_000
-"""From so many rows on, counting in cells is faster than sorting."""
+"""From so many rows on, counting in cells is faster than sorting all."""
 _CELLS: Final = 1 << 16
 _CELL_BITS: Final = 40
 """A float without its last 40 bits: cells of 1/4,096 to 1/8,192 of the number, which repeat after 16 doublings."""
@@ -76,20 +77,71 @@ def shares(values: Floats, at: Floats) -> tuple[Floats, Floats, float]:
 def _counted(values: Floats, at: Floats) -> tuple[Floats, float] | None:
     """Return the share up to each number, halfway through its cell, and half the share of the fullest such cell.
 
-    None where cells do not tell all rows apart: zeros, numbers below, and such as are 65,536 times each other.
+    None where cells do not tell all rows apart.
     """
-    ends = np.array([values.min(), values.max()], dtype="<f8")
-    first, last = (int(bits) >> _CELL_BITS for bits in ends.view("<u8"))
-    if ends[0] <= 0 or last - first >= _CELLS:
+    cells = _Cells.of(values)
+    if cells is None:
         return None
-    n = np.bincount(np.ascontiguousarray(values, dtype="<f8").view(_CELL)["cell"], minlength=_CELLS)
-    n_below = np.concatenate(([0], np.cumsum(np.roll(n, -(first % _CELLS)))))
-    clipped = np.clip(at, *ends).astype("<f8")
-    cell = (clipped.view("<u8") >> _CELL_BITS).astype(np.int64) - first
-    around = n_below[np.add.outer((0, 1), cell)] / len(values)
+    ends = cells.ends
+    cell = (np.clip(at, *ends).astype("<f8").view("<u8") >> _CELL_BITS).astype(np.int64) - cells.first
+    around = cells.n_below[np.add.outer((0, 1), cell)] / len(values)
     around[:, at < ends[0]] = 0.0
     around[:, at > ends[1]] = 1.0
     return around.mean(axis=0), float(np.diff(around, axis=0).max() / 2)
+
+
+def order_statistics(values: Floats, ranks: npt.NDArray[np.int64]) -> Floats:
+    """Return the rows that sorting would put at some ranks; of many rows only their cells' are sorted.
+
+    Parameters
+    ----------
+    values : array of float
+        At least one row, finite.
+    ranks : array of int
+        From 0 to one less than there are rows.
+    """
+    cells = _Cells.of(values) if len(values) >= _COUNTED else None
+    if cells is None:
+        return np.asarray(np.sort(values)[ranks])
+    cell = np.searchsorted(cells.n_below, ranks, side="right") - 1
+    is_asked = np.zeros(_CELLS, dtype=bool)
+    is_asked[cell] = True
+    rows = np.sort(values[np.roll(is_asked, cells.first % _CELLS)[cells.of_row]])
+    n_left_out = np.cumsum(np.where(is_asked, 0, np.diff(cells.n_below)))  # a rank's own cell is never left out
+    return np.asarray(rows[ranks - n_left_out[cell]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Positive numbers counted by their bits without the last 40.
+
+    Parameters
+    ----------
+    of_row : array of int, shape (n_rows,)
+        Each number's cell but for multiples of 65,536.
+    ends : array of shape (2,)
+        The smallest and the largest number.
+    first : int
+        The cell of the smallest.
+    n_below : array of int, shape (65,537,)
+        Rows below each cell from `first` on, and rows in all.
+    """
+
+    of_row: npt.NDArray[np.uint16]
+    ends: Floats
+    first: int
+    n_below: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: Floats) -> Self | None:
+        """Count; None where cells do not tell rows apart: zeros, numbers below, and such as are 65,536 times others."""
+        ends = np.array([values.min(), values.max()], dtype="<f8")
+        first, last = (int(bits) >> _CELL_BITS for bits in ends.view("<u8"))
+        if ends[0] <= 0 or last - first >= _CELLS:
+            return None
+        of_row = np.ascontiguousarray(values, dtype="<f8").view(_CELL)["cell"]
+        n = np.roll(np.bincount(of_row, minlength=_CELLS), -(first % _CELLS))
+        return cls(of_row, ends, first, np.concatenate(([0], np.cumsum(n))))
 
 
 def distribution(values: Floats, weights: Floats) -> Distribution:
@@ -109,7 +161,7 @@ def summarise_numbers(values: Floats, weights: Floats) -> Summary:
         return {"n": 0}
     middles = (np.arange(GRID_SIZE) + 0.5) / GRID_SIZE
     if n > GRID_SIZE and is_even(weights):
-        kept = np.sort(values)[(middles * n).astype(int)]
+        kept = order_statistics(values, (middles * n).astype(np.int64))
         return {"n": n, "effective_n": float(n), "values": kept.tolist()}
     whole = distribution(values, weights)
     if n > GRID_SIZE:
