@@ -118,6 +118,7 @@ def _drawn_together(values: Floats, cells: Floats) -> Floats:
     used = (n > 0).sum(axis=1)
     inside = np.nansum((values - means @ cells.T) ** 2, axis=1) / np.maximum(n.sum(axis=1) - used, 1)
     between = (n * (means - overall) ** 2).sum(axis=1) / np.maximum(used - 1, 1)
-    keep = np.maximum(0.0, 1 - inside / np.maximum(between, np.finfo(float).tiny))
+    with np.errstate(over="ignore"):  # cells that are alike, or a single one, are drawn together wholly
+        keep = np.maximum(0.0, 1 - inside / np.maximum(between, np.finfo(float).tiny))
     found: Floats = overall + keep[:, None] * (means - overall)
     return found

@@ -61,6 +61,16 @@ def test_noise_gets_no_rhythm() -> None:
     assert rhythm.expected.std(axis=1).mean() < 0.35 * plain.std(axis=1).mean()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_days", [1, 2])
+def test_hours_that_are_all_alike_have_no_rhythm(n_days: int) -> None:
+    """Half of the windows are 900 and half are 1,100, every hour as often: 1,000 is expected, and nothing warns."""
+    values = np.where(np.arange(24 * n_days) < 12 * n_days, 900.0, 1100.0)[None, :]
+    rhythm = Rhythm.learn(values, np.zeros(values.shape), hourly(n_days))
+
+    assert rhythm.at(hourly(7))[0][0] == pytest.approx(1000)
+
+
 def test_the_variance_between_windows_is_what_errors_do_not_explain() -> None:
     """Values vary by 0.3 between windows and by 0.4 inside them: the first is found, the second is not counted."""
     random = np.random.default_rng(6)
