@@ -66,7 +66,7 @@ def shares(values: Floats, at: Floats) -> tuple[Floats, Floats, float]:
     error : float
         Most that a share may be off: 0 where the rows were sorted, at most 1 / 4,096 where many were counted in cells.
     """
-    counted = _counted(values, at) if len(values) >= _COUNTED else None
+    counted = _counted(values, at)
     if counted is not None and counted[1] <= _LARGEST_ERROR:
         return counted[0], counted[0], counted[1]
     ordered = np.sort(values)
@@ -77,7 +77,7 @@ def shares(values: Floats, at: Floats) -> tuple[Floats, Floats, float]:
 def _counted(values: Floats, at: Floats) -> tuple[Floats, float] | None:
     """Return the share up to each number, halfway through its cell, and half the share of the fullest such cell.
 
-    None where cells do not tell all rows apart.
+    None where there are no `_Cells`.
     """
     cells = _Cells.of(values)
     if cells is None:
@@ -100,7 +100,7 @@ def order_statistics(values: Floats, ranks: npt.NDArray[np.int64]) -> Floats:
     ranks : array of int
         From 0 to one less than there are rows.
     """
-    cells = _Cells.of(values) if len(values) >= _COUNTED else None
+    cells = _Cells.of(values)
     if cells is None:
         return np.asarray(np.sort(values)[ranks])
     cell = np.searchsorted(cells.n_below, ranks, side="right") - 1
@@ -134,7 +134,12 @@ class _Cells:
 
     @classmethod
     def of(cls, values: Floats) -> Self | None:
-        """Count; None where cells do not tell rows apart: zeros, numbers below, and such as are 65,536 times others."""
+        """Count many rows; None for few, and where cells do not tell all apart.
+
+        They do not tell zeros, numbers below, and such as are 65,536 times others.
+        """
+        if len(values) < _COUNTED:
+            return None
         ends = np.array([values.min(), values.max()], dtype="<f8")
         first, last = (int(bits) >> _CELL_BITS for bits in ends.view("<u8"))
         if ends[0] <= 0 or last - first >= _CELLS:
