@@ -23,6 +23,7 @@ def run(
     only: str = "",
     first_seed: int = 0,
     alone: int = 0,
+    jobs: int = 1,
 ) -> list[Grid]:
     """Measure both, on i.i.d. streams and, where LLMMON_DATA names the public data, on real ones.
 
@@ -47,7 +48,9 @@ def run(
     first_seed : int
         Seeds count from here.
     alone : int
-        1 to leave the peers out, who take most of the time.
+        1 to leave the peers out.
+    jobs : int
+        Processes to use; the figures are the same with any number.
     """
     if part not in (*_PARTS, "all"):
         raise SystemExit(f"benchmarks: part={part}: expected one of {', '.join(_PARTS)}, all")
@@ -62,7 +65,7 @@ def run(
         "daily": Size(label="daily", n_windows=days, n_reference=reference_days, daily=True),
     }
     found = [
-        false_alarms.measure(size, n_streams=streams, seeds=numbers, rules=rules)
+        false_alarms.measure(size, n_streams=streams, seeds=numbers, rules=rules, jobs=jobs)
         for name, size in sizes.items()
         if part in ("all", name)
     ]
@@ -75,6 +78,7 @@ def run(
             n_windows=windows,
             n_reference=24 * reference_days,
             n_changed=changed,
+            jobs=jobs,
         )
         found += detection.grids(outcomes, rules, n_streams=streams)
     return found

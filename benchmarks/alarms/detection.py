@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from benchmarks.alarms import catalogue
 from benchmarks.alarms.false_alarms import say
 from benchmarks.alarms.ours import ALPHA, OURS, OURS_TWO, by_stream, decide, evidence
 from benchmarks.alarms.rules import Rule
 from benchmarks.alarms.streams import Floats, Streams
 from benchmarks.alarms.tasks import Ints, Plan, Task
+from benchmarks.alarms.workers import each
 from benchmarks.result import Grid
 
 FIRST_START, LAST_START = 96, 264
@@ -72,33 +74,46 @@ class Unchanged:
     alarmed: str
 
 
-def unchanged(
-    task: Task, rules: Sequence[Rule], *, seeds: Sequence[int], n_streams: int, n_windows: int, n_reference: int
-) -> Unchanged:
-    """Bring every rule, llmmon among them, to 5% on the task's unchanged deployments.
+@dataclass(frozen=True, kw_only=True)
+class Quiet:
+    """One deployment in which nothing changes: every rule's largest score, and whether llmmon alarms as shipped."""
+
+    largest: dict[str, float]
+    is_alarmed: bool
+
+
+def unchanged(deployments: Sequence[Quiet]) -> Unchanged:
+    """Bring every rule, llmmon among them, to 5% on a task's unchanged deployments.
 
     Of N deployments' largest scores the one that leaves floor(N / 20) above it, and the next number up: with fewer
     than 20 deployments none of them alarms. A rule that looks at fewer streams than the deployment has is let off the
     rest. A rule with no score at all (Evidently without rows) gets an infinite threshold. llmmon's score is the
     evidence that one stream needs so that e-BH rejects.
     """
-    worst: dict[str, list[float]] = {name: [] for name in (*_OWN, *(rule.name for rule in rules))}
-    n_alarmed = 0
-    for seed in seeds:
-        plan = Plan(n_streams=n_streams, n_reference=n_reference, n_windows=n_windows, starts=None, seed=1000 + seed)
-        streams = task.draw(plan)
-        for name, found in peer_scores(streams, rules).items():
-            worst[name].append(float(np.where(np.isnan(found), -np.inf, found).max()))
-        ours = evidence(streams)
-        for name in _OWN:
-            log_e, effect, smallest = ours.get(name, ours[OURS])
-            decision = decide(log_e, effect, min_effect=smallest)
-            worst[name].append(math.log(len(log_e)) + decision.worst)
-        n_alarmed += decision.is_alarmed
     return Unchanged(
-        limits={name: _above(largest) for name, largest in worst.items()},
-        alarmed=f"{n_alarmed}/{len(seeds)}",
+        limits={name: _above([quiet.largest[name] for quiet in deployments]) for name in deployments[0].largest},
+        alarmed=f"{sum(quiet.is_alarmed for quiet in deployments)}/{len(deployments)}",
     )
+
+
+def quiet_deployment(kind: str, plan: Plan, rules: Sequence[Rule]) -> Quiet:
+    """Look at a deployment of the streams that tasks name `kind`."""
+    task = next(task for task in catalogue.tasks() if task.unchanged == kind)
+    streams = task.draw(plan)
+    largest = {
+        name: float(np.where(np.isnan(found), -np.inf, found).max())
+        for name, found in peer_scores(streams, rules).items()
+    }
+    ours = evidence(streams)
+    own = {}
+    for name in _OWN:
+        log_e, effect, smallest = ours.get(name, ours[OURS])
+        decision = decide(log_e, effect, min_effect=smallest)
+        own[name] = math.log(len(log_e)) + decision.worst
+    largest = own | largest
+    told = ", ".join(f"{name} {score:.3g}" for name, score in largest.items())
+    say(f"detection: unchanged {kind} seed {plan.seed}: largest scores {told}")
+    return Quiet(largest=largest, is_alarmed=decision.is_alarmed)
 
 
 def _above(scores: list[float]) -> float:
@@ -123,29 +138,34 @@ def delays(found: Floats, starts: Ints, threshold: float) -> Delays:
 class Outcome:
     """One task with every method at its default, and at the equal false-alarm rate."""
 
-    task: Task
+    name: str
+    changes: bool
+    unchanged: str
     null: Unchanged
     default: dict[str, Delays]
     equal: dict[str, Delays]
 
 
-def run_task(task: Task, null: Unchanged, rules: Sequence[Rule], *, n_streams: int, plan: Plan) -> Outcome:
+def run_task(name: str, null: Unchanged, rules: Sequence[Rule], n_streams: int, plan: Plan) -> Outcome:
     """Return the delays of every method on one task; `plan` gives sizes, `n_streams` how many e-BH divides alpha by."""
+    began = time.monotonic()
+    task = next(task for task in catalogue.tasks() if task.name == name)
     every = {rule.name: replace(rule, max_streams=None) for rule in rules}
     assert plan.starts is not None
     streams = task.draw(plan)
     ours = evidence(streams)
     scores, thresholds = {}, {name: rule.threshold for name, rule in every.items()}
-    for name in _OWN:
-        log_e, _, _ = ours.get(name, ours[OURS])
-        scores[name] = by_stream(log_e, streams)
+    for way in _OWN:
+        log_e, _, _ = ours.get(way, ours[OURS])
+        scores[way] = by_stream(log_e, streams)
         # e-BH asks an e-value of streams / alpha of a single changed stream
-        thresholds[name] = math.log(n_streams * len(log_e) / streams.shape[0] / ALPHA)
+        thresholds[way] = math.log(n_streams * len(log_e) / streams.shape[0] / ALPHA)
     default, equal = {}, {}
-    for name, found in (scores | peer_scores(streams, list(every.values()))).items():
-        default[name] = delays(found, plan.starts, thresholds[name])
-        equal[name] = delays(found, plan.starts, null.limits[name])
-    return Outcome(task=task, null=null, default=default, equal=equal)
+    for way, found in (scores | peer_scores(streams, list(every.values()))).items():
+        default[way] = delays(found, plan.starts, thresholds[way])
+        equal[way] = delays(found, plan.starts, null.limits[way])
+    say(f"detection: {name} in {time.monotonic() - began:.1f} s")
+    return Outcome(name=name, changes=task.changes, unchanged=task.unchanged, null=null, default=default, equal=equal)
 
 
 def run_tasks(
@@ -157,27 +177,24 @@ def run_tasks(
     n_windows: int,
     n_reference: int,
     n_changed: int,
+    jobs: int,
 ) -> list[Outcome]:
     """Run every task; tasks with the same unchanged streams share what is learnt on them."""
-    sizes = {"n_streams": n_streams, "n_windows": n_windows, "n_reference": n_reference}
-    nulls: dict[str, Unchanged] = {}
+    plan = Plan(n_streams=n_streams, n_reference=n_reference, n_windows=n_windows, starts=None, seed=0)
+    kinds = list(dict.fromkeys(task.unchanged for task in tasks))
+    wanted = [(kind, replace(plan, seed=1000 + seed), rules) for seed in seeds for kind in kinds]
+    found = list(each(quiet_deployment, wanted, jobs=jobs))
+    nulls = {kind: unchanged(found[place :: len(kinds)]) for place, kind in enumerate(kinds)}
     starts = np.random.default_rng(11).integers(FIRST_START, LAST_START, n_changed)
-    plan = Plan(
-        n_streams=n_changed, n_reference=n_reference, n_windows=LAST_START + HORIZON, starts=starts, seed=seeds[0]
+    changed = replace(plan, n_streams=n_changed, n_windows=LAST_START + HORIZON, starts=starts, seed=seeds[0])
+    return list(
+        each(run_task, [(task.name, nulls[task.unchanged], rules, n_streams, changed) for task in tasks], jobs=jobs)
     )
-    found = []
-    for task in tasks:
-        began = time.monotonic()
-        if task.unchanged not in nulls:
-            nulls[task.unchanged] = unchanged(task, rules, seeds=seeds, **sizes)
-        found.append(run_task(task, nulls[task.unchanged], rules, n_streams=n_streams, plan=plan))
-        say(f"detection: {task.name} in {time.monotonic() - began:.1f} s")
-    return found
 
 
 def grids(outcomes: Sequence[Outcome], rules: Sequence[Rule], *, n_streams: int) -> list[Grid]:
     """Return the delays at defaults, the delays at the equal rate, the thresholds, and the count of tasks won."""
-    nulls = {outcome.task.unchanged: outcome.null for outcome in outcomes}
+    nulls = {outcome.unchanged: outcome.null for outcome in outcomes}
     names = list(outcomes[0].default)
     peers = [name for name in names if name not in _OWN]
     title = f"median delay in windows until the changed stream alarms (found within {HORIZON})"
@@ -185,14 +202,14 @@ def grids(outcomes: Sequence[Outcome], rules: Sequence[Rule], *, n_streams: int)
         Grid(
             title=f"{title}, each rule at its default",
             columns=("task", *names),
-            rows=[(outcome.task.name, *(str(outcome.default[name]) for name in names)) for outcome in outcomes],
+            rows=[(outcome.name, *(str(outcome.default[name]) for name in names)) for outcome in outcomes],
         ),
         Grid(
             title=(
                 f"{title}; every rule brought to 5% any-alarm per deployment and year on the task's unchanged streams"
             ),
             columns=("task", *names),
-            rows=[(outcome.task.name, *(str(outcome.equal[name]) for name in names)) for outcome in outcomes],
+            rows=[(outcome.name, *(str(outcome.equal[name]) for name in names)) for outcome in outcomes],
         ),
         Grid(
             title="score at which each rule was brought to 5% (first row: its default); unchanged deployments alarmed",
@@ -225,7 +242,7 @@ def grids(outcomes: Sequence[Outcome], rules: Sequence[Rule], *, n_streams: int)
 def _score(told: str, ours: Sequence[Delays], peers: Sequence[str], outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     won, worst, on, n = 0, 0.0, "-", 0
     for found, outcome in zip(ours, outcomes, strict=True):
-        if not outcome.task.changes:
+        if not outcome.changes:
             continue
         own = found.median
         medians = [outcome.equal[peer].median for peer in peers]
@@ -236,5 +253,5 @@ def _score(told: str, ours: Sequence[Delays], peers: Sequence[str], outcomes: Se
         won += own <= best
         ratio = 1.0 if own == best else own / best if not math.isinf(best) else 0.0
         if not ratio <= worst:
-            worst, on = ratio, outcome.task.name
+            worst, on = ratio, outcome.name
     return told, str(n), str(won), f"{worst:.3g}", on

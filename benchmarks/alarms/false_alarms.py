@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.alarms import null
 from benchmarks.alarms.ours import decide, evidence
 from benchmarks.alarms.rules import Rule
-from benchmarks.alarms.streams import Streams
+from benchmarks.alarms.workers import each
 from benchmarks.result import Grid
 from llmmon.metrics.intervals import wilson
 
@@ -59,18 +59,14 @@ class Tally:
         return f"{told} @{statistics.median(self.first) + 1:.0f}" if self.first else told
 
 
-def measure(size: Size, *, n_streams: int, seeds: Sequence[int], rules: Sequence[Rule]) -> Grid:
+def measure(size: Size, *, n_streams: int, seeds: Sequence[int], rules: Sequence[Rule], jobs: int) -> Grid:
     """Return, per rule and kind of stream, in how many deployments it alarmed at its default, and when first."""
     found: dict[str, dict[str, Tally]] = {}
-    for kind in null.kinds():
-        for seed in seeds:
-            began = time.monotonic()
-            streams = null.null_streams(
-                kind, size.n_windows, n_streams, seed, n_reference=size.n_reference, daily=size.daily
-            )
-            for name, taken, first in _looked_at(streams, rules):
-                found.setdefault(name, {}).setdefault(kind, Tally(n_streams=taken)).add(first)
-            say(f"false alarms, {size.label}: {kind} seed {seed} in {time.monotonic() - began:.1f} s")
+    deployments = [(kind, seed, size, n_streams, rules) for kind in null.kinds() for seed in seeds]
+    looks = each(_first_alarms, deployments, jobs=jobs)
+    for (kind, *_), alarms in zip(deployments, looks, strict=True):
+        for name, taken, first in alarms:
+            found.setdefault(name, {}).setdefault(kind, Tally(n_streams=taken)).add(first)
     rows = []
     for name, tallies in found.items():
         taken = next(iter(tallies.values())).n_streams
@@ -85,7 +81,12 @@ def measure(size: Size, *, n_streams: int, seeds: Sequence[int], rules: Sequence
     )
 
 
-def _looked_at(streams: Streams, rules: Sequence[Rule]) -> list[tuple[str, int, int | None]]:
+def _first_alarms(
+    kind: str, seed: int, size: Size, n_streams: int, rules: Sequence[Rule]
+) -> list[tuple[str, int, int | None]]:
+    """Return every rule's name, how many streams it looked at, and the deployment's first alarm."""
+    began = time.monotonic()
+    streams = null.null_streams(kind, size.n_windows, n_streams, seed, n_reference=size.n_reference, daily=size.daily)
     found = []
     for told, of_any_size in (("any size", True), ("min_effect", False)):
         for name, (log_e, effect, smallest) in evidence(streams, of_any_size=of_any_size).items():
@@ -95,6 +96,7 @@ def _looked_at(streams: Streams, rules: Sequence[Rule]) -> list[tuple[str, int, 
         taken = streams.top(rule.max_streams)
         alarms = (rule.score(taken) >= rule.threshold).any(axis=0)
         found.append((rule.name, taken.shape[0], int(np.argmax(alarms)) if alarms.any() else None))
+    say(f"false alarms, {size.label}: {kind} seed {seed} in {time.monotonic() - began:.1f} s")
     return found
 
 

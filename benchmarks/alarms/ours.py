@@ -14,7 +14,7 @@ from llmmon.detectors.base import Detector, fold
 from llmmon.detectors.learned_stream import log_evidence
 from llmmon.detectors.reference_change import ReferenceChange
 from llmmon.detectors.rhythm import Rhythm
-from llmmon.detectors.seasonal_change import shift_ratios
+from llmmon.detectors.seasonal_change import SHIFTED
 from llmmon.metrics.intervals import Z
 from llmmon.model import Estimate, Measurement, Window
 
@@ -77,10 +77,9 @@ def _on_arrays(streams: Streams, rows: range, min_effect: Floats) -> tuple[Float
         values,
         variances,
         hours,
-        shift_ratios,
+        SHIFTED,
         burn_in=k,
         min_effect=smallest,  # type: ignore[arg-type]
-        integrates_level=True,
     )
     rhythm = Rhythm.learn(values[:, :k], variances[:, :k], hours[:k])
     return log_e, (values - rhythm.at(hours)[0])[:, k:]

@@ -57,7 +57,8 @@ class Baseline:
     :math:`\tau^2` and the count n of its cell of the rhythm. The innovation is :math:`u_t = z_t - \phi z_{t-1}`, or
     :math:`(1 - \phi) z_t` after a gap. Student's t is fitted to the innovations by maximum likelihood (EM), with the
     heaviest tails that the data allow, and its scale is raised by some 3 standard errors: both guard the far tail,
-    which so few windows cannot show.
+    which so few windows cannot show. The centre is the likeliest one with that scale, of the innovations as they are:
+    elsewhere skewed values would speak for a small shift, a little in each window.
 
     A stream whose windows depend on the hour, the day or the window before has a band. It holds the levels of the
     reference days beyond what independent innovations would give: their largest or the 99.99% quantile of a t fitted to
@@ -101,6 +102,7 @@ class Baseline:
         # where most windows keep closer together than what is granted, the few that do not must not look like news
         granted = np.nanmedian(floor / spread, axis=1)
         scale = np.maximum(scale * (1 + 2 / np.sqrt(n)), np.maximum(_SMALLEST_SCALE, granted))
+        centre = _likeliest_centre(u, centre, scale, tails)
         level_error = np.sqrt(np.nanmean(u**2, axis=1) / n) / (1 - correlation)
         # jumps between days must not count as what explains the days: the median does not see them
         usual = (np.nanmedian(np.abs(u), axis=1) / _MEDIAN_OF_NORMAL) ** 2
@@ -257,6 +259,16 @@ def _wander(z: Floats, length: int, long_run_variance: Floats) -> tuple[Floats, 
     largest = np.abs(means).max(axis=1) * (1 + 2 / math.sqrt(n))
     found: Floats = np.sqrt(np.maximum(0.0, 1 - explained)) * np.maximum(largest, usual)
     return found, explained * (1 + 2 * math.sqrt(2 / (n - 1))) < 1
+
+
+def _likeliest_centre(u: Floats, centre: Floats, scale: Floats, tails: Floats) -> Floats:
+    """Return the likeliest location of Student's t with known scale and degrees of freedom; NaN is left out."""
+    seen, x = np.isfinite(u), np.nan_to_num(u)
+    nu, width = tails[:, None], scale[:, None]
+    for _ in range(_ITERATIONS):
+        weights = seen / (nu + ((x - centre[:, None]) / width) ** 2)
+        centre = (weights * x).sum(axis=1) / weights.sum(axis=1)
+    return centre
 
 
 def _student_fit(u: Floats, *, given_up: float) -> tuple[Floats, Floats, Floats]:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import numpy as np
 
 from llmmon.detectors import learned_stream
+from llmmon.detectors.alternatives import Alternatives
 from llmmon.detectors.base import State, detectors
 from llmmon.detectors.baseline import Baseline
 from llmmon.detectors.start_mixture import Floats
@@ -91,12 +92,18 @@ class BoundedMean:
         return learned_stream.step(
             state,
             measurement,
-            self.bets,
+            self.alternatives,
             burn_in=self.burn_in,
             sides=self.sides,
             min_effect=min_effect,
             direction=direction,
         )
+
+    @property
+    def alternatives(self) -> Alternatives:
+        """A rise and a fall, on every stake alike."""
+        n = 2 * len(STAKES)
+        return Alternatives(ratios=self.bets, log_weights=np.full(n, -np.log(n)))
 
     def bets(
         self,
@@ -106,7 +113,7 @@ class BoundedMean:
         expected: Floats,
         spread: Floats,
     ) -> tuple[Floats, Floats]:
-        """Return the log wealth of each bet, as `learned_stream.Ratios` asks for."""
+        """Return the log wealth of each bet, as `Ratios` asks for."""
         phi = baseline.correlation[:, None]
         before = np.concatenate([np.full((len(z), 1), np.nan), z[:, :-1]], axis=1)
         drawn = spread * phi * np.nan_to_num(before)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from llmmon.detectors.alternatives import Alternatives, Ratios
 from llmmon.detectors.base import State, check_sides, counts, squared_error
 from llmmon.detectors.baseline import Baseline, day_blocks, innovations, resampled_days
 from llmmon.detectors.e_value import bounded
@@ -23,34 +24,10 @@ _QUIET_WINDOWS: Final = 5000
 """Windows of resampled reference days on which the evidence is tempered."""
 _TAKEN_FOR_GRANTED: Final = 1 / 8
 """Share of the smallest effect that windows may differ by without telling anything."""
+_VERSION: Final = 2
+"""Of what a state means; one that another version stored is learnt anew."""
 _NEW_LEVEL: Final = 48
 """Windows from which the level is learnt anew after a change that people accepted."""
-
-
-class Ratios(Protocol):
-    """What the windows say for each alternative, against the baseline."""
-
-    def __call__(
-        self, baseline: Baseline, z: Floats, centre: Floats, expected: Floats, spread: Floats
-    ) -> tuple[Floats, Floats]:
-        """Return log ratios of shape (n_streams, n_alternatives, n_windows).
-
-        Parameters
-        ----------
-        z : array of shape (n_streams, n_windows)
-            Standardised windows, NaN where there is none; the one before the first is unknown.
-        centre : array of shape (n_streams, n_windows)
-            Of the innovations, by all windows before.
-        expected, spread : arrays of shape (n_streams, n_windows)
-            What was expected and its standard deviation, in the value's unit.
-
-        Returns
-        -------
-        first, later : arrays
-            If the change begins with the window, and if it began before: expectation at most 1 while nothing changes.
-            -inf and 0 for a window without value.
-        """
-        ...
 
 
 def check_burn_in(burn_in: int, sides: str) -> None:
@@ -77,21 +54,14 @@ def restart(state: State) -> State:
 def step(
     state: State,
     measurement: Measurement,
-    ratios: Ratios,
+    alternatives: Alternatives,
     *,
     burn_in: int,
     sides: str,
     min_effect: float,
     direction: Direction,
-    integrates_level: bool = False,
 ) -> tuple[State, Evidence]:
     r"""Return the state and the evidence after one more window, as `Detector.step` does.
-
-    Parameters
-    ----------
-    integrates_level : bool
-        Whether the level of a stream without a band is a number with a normal error, which is integrated out of both
-        the likelihood of a change and that of none, or what it was estimated to be.
 
     Notes
     -----
@@ -105,8 +75,8 @@ def step(
     if value is None:
         reason = f"no value: {measurement.estimate.reason}"
         return state, Evidence(**common, e_value=None, relevant=False, reason=reason)
-    if "known" in state and ("cost" not in state["known"] or not {"learning", "log_null"} & state.keys()):
-        state = begin()  # stored before llmmon learnt what it needs now
+    if "known" in state and state["known"].get("version") != _VERSION:
+        state = begin()  # an older llmmon learnt it, another way
     floor = min_effect * _TAKEN_FOR_GRANTED
     row = [hours_of(window.start), value, squared_error(measurement)]
     length = (window.end - window.start).total_seconds() / 3600
@@ -117,11 +87,11 @@ def step(
             reason = f"cannot tell yet: needs {missing} more window{'s' if missing > 1 else ''} to learn what is usual"
             return {**state, "learning": rows}, Evidence(**common, e_value=None, relevant=False, reason=reason)
         reason = "cannot tell yet: what is usual is learnt with this window"
-        known = _known(state, rows, length, ratios, floor, integrates_level)
+        known = _known(state, rows, length, alternatives, floor)
         return known, Evidence(**common, e_value=None, relevant=False, reason=reason)
-    state, log_e, expected = _tested(state, row, length, ratios, floor)
+    state, log_e, expected = _tested(state, row, length, alternatives, floor)
     effect = value - expected
-    likeliest = np.argmax(np.array(state["log_null"])[:, None] + state["log_a"])
+    likeliest = np.argmax(np.array(state["log_null"])[:, None] + alternatives.log_weights + state["log_a"])
     evidence = Evidence(
         **common,
         e_value=bounded(log_e),
@@ -140,11 +110,10 @@ def log_evidence(
     values: Floats,
     variances: Floats,
     hours: Floats,
-    ratios: Ratios,
+    alternatives: Alternatives,
     *,
     burn_in: int,
     min_effect: float = 0.0,
-    integrates_level: bool = False,
 ) -> Floats:
     """Return the log e-values of many streams at once, as `step` gives them one by one.
 
@@ -164,8 +133,8 @@ def log_evidence(
     expected, spread = baseline.expectation(variances, hours, floor=floor)
     z = (values - expected) / spread
     known = z[:, :burn_in], expected[:, :burn_in], spread[:, :burn_in]
-    cost, power = (part[:, :, None] for part in _quiet(baseline, *known, hours, ratios))
-    weights = log_start_weights(1, len(hours) - burn_in, windows_per_year=HOURS / (hours[1] - hours[0]))
+    cost, power = (part[:, :, None] for part in _quiet(baseline, *known, hours, alternatives.ratios))
+    starts = log_start_weights(1, len(hours) - burn_in, windows_per_year=HOURS / (hours[1] - hours[0]))
 
     def found_in(rows: npt.NDArray[np.bool_], n: int) -> Floats:
         own, u = baseline.of(rows), innovations(z[rows], baseline.correlation[rows])
@@ -175,16 +144,16 @@ def log_evidence(
             moved = centre + away * own.loose[:, None]
             first, later = (
                 (part[..., burn_in:] - cost[rows]) * power[rows]
-                for part in ratios(own, z[rows], moved, expected[rows], spread[rows])
+                for part in alternatives.ratios(own, z[rows], moved, expected[rows], spread[rows])
             )
-            mixed = np.logaddexp.reduce(paths(first, later, weights), axis=1) - np.log(first.shape[1])
+            mixed = np.logaddexp.reduce(paths(first, later, starts) + alternatives.log_weights[:, None], axis=1)
             nulls.append(log_weight + own.log_density(u - moved)[:, burn_in:].cumsum(axis=1))
             changes.append(nulls[-1] + mixed)
         evidence: Floats = np.logaddexp.reduce(changes, axis=0) - np.logaddexp.reduce(nulls, axis=0)
         return evidence
 
     found = np.empty((len(values), len(hours) - burn_in))
-    sizes = n_levels(baseline) if integrates_level else np.ones(len(values), dtype=np.int64)
+    sizes = n_levels(baseline) if alternatives.integrates_level else np.ones(len(values), dtype=np.int64)
     for n in np.unique(sizes):
         found[sizes == n] = found_in(sizes == n, n)
     return found
@@ -214,9 +183,7 @@ def _quiet(
     return cost, tempering(first - cost[..., None], later - cost[..., None])
 
 
-def _known(
-    state: State, rows: list[list[float]], length: float, ratios: Ratios, floor: float, integrates_level: bool
-) -> State:
+def _known(state: State, rows: list[list[float]], length: float, alternatives: Alternatives, floor: float) -> State:
     """Return the state of a stream whose reference is complete, or whose new level is."""
     hours, values, variances = _on_a_grid(rows, length)
     if "known" in state:
@@ -232,11 +199,11 @@ def _known(
     if "known" in state:
         quiet = {name: state["known"][name] for name in ("cost", "power")}
     else:
-        cost, power = _quiet(baseline, z, expected, spread, hours, ratios)
+        cost, power = _quiet(baseline, z, expected, spread, hours, alternatives.ratios)
         quiet = {"cost": cost[0].tolist(), "power": power[0].tolist()}
-    _, log_null = levels(int(n_levels(baseline)[0]) if integrates_level else 1)
+    _, log_null = levels(int(n_levels(baseline)[0]) if alternatives.integrates_level else 1)
     return {
-        "known": {"baseline": baseline.to_json(), **quiet},
+        "known": {"version": _VERSION, "baseline": baseline.to_json(), **quiet},
         "n_reference": len(rows),
         "n": 0,
         "centre": float(baseline.centre[0]),
@@ -248,7 +215,7 @@ def _known(
 
 
 def _tested(
-    state: State, row: list[float], length: float, ratios: Ratios, floor: float
+    state: State, row: list[float], length: float, alternatives: Alternatives, floor: float
 ) -> tuple[dict[str, Any], float, float]:
     """Return the state after one more window, the log e-value, and what was expected of the window."""
     baseline = Baseline.from_json(state["known"]["baseline"])
@@ -262,7 +229,9 @@ def _tested(
     away, _ = levels(len(state["log_null"]))
     moved = centre + away[:, None] * baseline.loose  # of shape (n_levels, 1)
     each, both = np.broadcast_to(z, (len(moved), 2)), np.broadcast_to(moved, (len(moved), 2))
-    first, later = ((part[:, :, 1] - cost) * power for part in ratios(baseline, each, both, expected, spread))
+    first, later = (
+        (part[:, :, 1] - cost) * power for part in alternatives.ratios(baseline, each, both, expected, spread)
+    )
     n = state["n"] + 1
     u = innovations(z, baseline.correlation)[:, 1]
     log_null = np.array(state["log_null"]) + baseline.log_density(u - moved)[:, 0]
@@ -280,7 +249,7 @@ def _tested(
         "log_a": log_a.tolist(),
         "since": since.tolist(),
     }
-    mixed = np.logaddexp.reduce(log_a, axis=1) - np.log(len(power))
+    mixed = np.logaddexp.reduce(log_a + alternatives.log_weights, axis=1)
     log_e = np.logaddexp.reduce(log_null + mixed) - np.logaddexp.reduce(log_null)
     return after, float(log_e), float(expected[0, 1])
 

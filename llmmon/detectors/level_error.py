@@ -10,9 +10,6 @@ import numpy.typing as npt
 from llmmon.detectors.baseline import Baseline
 from llmmon.detectors.start_mixture import Floats
 
-_ERROR: Final = 2.0
-"""Standard deviation of what an estimated level is off by, in its standard errors: among hundreds of streams some are
-off by three, and each of them would be told."""
 _FARTHEST: Final = 4.0
 """Standard errors that an estimated level may be off by."""
 _APART: Final = 1 / 16
@@ -26,7 +23,11 @@ def n_levels(baseline: Baseline) -> npt.NDArray[np.int64]:
 
 
 def levels(n: int) -> tuple[Floats, Floats]:
-    """Return what `n` levels are off by, in standard errors, and the log prior weight of each: a normal error."""
+    """Return what `n` levels are off by, in standard errors, and the log prior weight of each: a standard normal error.
+
+    Among hundreds of streams some are off by three errors. Their e-values are large, as often as an e-value may be:
+    what counts is the mean over streams.
+    """
     away = np.linspace(-_FARTHEST, _FARTHEST, n) if n > 1 else np.zeros(1)
-    density = -((away / _ERROR) ** 2) / 2
+    density = -(away**2) / 2
     return away, density - np.logaddexp.reduce(density)

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import numpy as np
 
 from llmmon.detectors import learned_stream
+from llmmon.detectors.alternatives import Alternatives
 from llmmon.detectors.base import State, detectors
 from llmmon.detectors.baseline import Baseline, innovations
 from llmmon.detectors.start_mixture import Floats
@@ -83,12 +84,11 @@ class SeasonalChange:
         return learned_stream.step(
             state,
             measurement,
-            shift_ratios,
+            SHIFTED,
             burn_in=self.burn_in,
             sides=self.sides,
             min_effect=min_effect,
             direction=direction,
-            integrates_level=True,
         )
 
 
@@ -99,7 +99,7 @@ def shift_ratios(
     expected: Floats,  # noqa: ARG001
     spread: Floats,  # noqa: ARG001
 ) -> tuple[Floats, Floats]:
-    """Return the log ratios of the shifts, as `learned_stream.Ratios` asks for."""
+    """Return the log ratios of the shifts, as `Ratios` asks for."""
     keep, band = (1 - baseline.correlation)[:, None], baseline.band[:, None]
     u = (innovations(z, baseline.correlation) - centre)[:, None, :]
     width = (baseline.tails * baseline.scale**2)[:, None, None]
@@ -122,3 +122,11 @@ def shift_ratios(
     first = np.where(jumps, log_ratio(shift[:, :, None]), later) if jumps.any() else later
     seen = np.isfinite(u)
     return (first, later) if seen.all() else (np.where(seen, first, -np.inf), np.where(seen, later, 0.0))
+
+
+SHIFTED: Final = Alternatives(
+    ratios=shift_ratios,
+    # a small shift has the more weight: a nat costs it many windows and a large one next to none
+    log_weights=-np.log(np.abs(SHIFTS) * np.sum(1 / np.abs(SHIFTS))),
+    integrates_level=True,
+)

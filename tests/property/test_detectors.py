@@ -12,7 +12,7 @@ from llmmon.detectors.bounded_mean import BoundedMean
 from llmmon.detectors.e_benjamini_hochberg import reject
 from llmmon.detectors.learned_stream import log_evidence
 from llmmon.detectors.reference_change import ReferenceChange
-from llmmon.detectors.seasonal_change import shift_ratios
+from llmmon.detectors.seasonal_change import SHIFTED
 from llmmon.detectors.slo_threshold import SloThreshold
 from tests.unit.detectors.streams import stream
 
@@ -131,9 +131,9 @@ def test_evidence_is_a_pure_prefix_function(values: list[float | None], width: f
 
 
 def quiet_streams(kind: str, n_windows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return values and squared standard errors of 60 streams in which nothing changes."""
+    """Return values and squared standard errors of 180 streams in which nothing changes."""
     random = np.random.default_rng(seed)
-    shape = (60, n_windows)
+    shape = (180, n_windows)
     none = np.zeros(shape)
     if kind == "normal":
         return random.normal(size=shape), none
@@ -150,7 +150,7 @@ def quiet_streams(kind: str, n_windows: int, seed: int) -> tuple[np.ndarray, np.
         day = np.sin(2 * np.pi * np.arange(n_windows) / 24) * (1 + (np.arange(n_windows) // 24 % 7 >= 5))
         return 4 * day + random.normal(size=shape) * (1.5 + day / 2), none
     if kind == "days":
-        level = np.repeat(random.normal(size=(60, n_windows // 24 + 1)), 24, axis=1)[:, :n_windows]
+        level = np.repeat(random.normal(size=(180, n_windows // 24 + 1)), 24, axis=1)[:, :n_windows]
         return level + random.normal(size=shape), none
     if kind == "few events":  # most windows have none, and so the same value
         value = random.binomial(30, 0.02, size=shape) / 30
@@ -170,7 +170,7 @@ def test_seasonal_evidence_keeps_its_budget_on_quiet_streams(kind: str) -> None:
     reference, after = 24 * 28, 24 * 182
     values, variances = quiet_streams(kind, reference + after, seed=20)
     hours = 24.0 * 4 + np.arange(reference + after)  # a Monday
-    log_e = log_evidence(values, variances, hours, shift_ratios, burn_in=reference, integrates_level=True)
+    log_e = log_evidence(values, variances, hours, SHIFTED, burn_in=reference)
 
     assert np.mean(log_e.max(axis=1) >= np.log(20)) <= 0.05
     cut = np.exp(np.minimum(log_e, np.log(100)))
@@ -183,7 +183,7 @@ def test_bets_on_bounded_means_keep_their_budget(kind: str) -> None:
     reference, after = 24 * 28, 24 * 182
     values, variances = quiet_streams(kind, reference + after, seed=21)
     hours = 24.0 * 4 + np.arange(reference + after)
-    log_e = log_evidence(values, variances, hours, BoundedMean(burn_in=reference).bets, burn_in=reference)
+    log_e = log_evidence(values, variances, hours, BoundedMean(burn_in=reference).alternatives, burn_in=reference)
 
     assert np.mean(log_e.max(axis=1) >= np.log(20)) <= 0.05
     cut = np.exp(np.minimum(log_e, np.log(100)))
@@ -195,8 +195,8 @@ def test_a_rate_that_doubles_is_found_by_bets() -> None:
     reference = 24 * 28
     values, variances = quiet_streams("rates", reference + 72, seed=22)
     random = np.random.default_rng(23)
-    values[:, reference + 24 :] += random.binomial(120, 0.05, size=(60, 48)) / 120
+    values[:, reference + 24 :] += random.binomial(120, 0.05, size=(len(values), 48)) / 120
     hours = 24.0 * 4 + np.arange(values.shape[1])
-    log_e = log_evidence(values, variances, hours, BoundedMean(burn_in=reference).bets, burn_in=reference)
+    log_e = log_evidence(values, variances, hours, BoundedMean(burn_in=reference).alternatives, burn_in=reference)
 
     assert np.mean(log_e.max(axis=1) >= np.log(4000)) >= 0.9

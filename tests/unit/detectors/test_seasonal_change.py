@@ -15,7 +15,7 @@ from llmmon.detectors.bounded_mean import BoundedMean
 from llmmon.detectors.e_value import LOG_LARGEST
 from llmmon.detectors.learned_stream import log_evidence, restart
 from llmmon.detectors.rhythm import hours_of
-from llmmon.detectors.seasonal_change import SHIFTS, SeasonalChange, shift_ratios
+from llmmon.detectors.seasonal_change import SHIFTED, SHIFTS, SeasonalChange, shift_ratios
 from llmmon.detectors.start_mixture import log_start_weights
 from llmmon.model import Evidence
 from tests.unit.detectors.streams import START, stream
@@ -47,18 +47,17 @@ def test_both_forms_give_the_same_evidence() -> None:
     values = np.array([quiet(18, seed=1), quiet(18, seed=2)])
     values[1, R + 30 :] += 0.2
     hours = hours_of(START) + np.arange(values.shape[1])
-    for detector, ratios in (
-        (SeasonalChange(burn_in=R), shift_ratios),
-        (BoundedMean(burn_in=R), BoundedMean(burn_in=R).bets),
+    for detector, alternatives in (
+        (SeasonalChange(burn_in=R), SHIFTED),
+        (BoundedMean(burn_in=R), BoundedMean(burn_in=R).alternatives),
     ):
         at_once = log_evidence(
             values,
             np.full(values.shape, ERROR**2),
             hours,
-            ratios,
+            alternatives,
             burn_in=R,
             min_effect=0.05,
-            integrates_level=ratios is shift_ratios,
         )
         for row, expected in zip(values, at_once, strict=True):
             found = [math.log(item.e_value) for item in judge(row, detector)[R:] if item.e_value is not None]
@@ -135,7 +134,7 @@ def test_what_an_older_llmmon_stored_is_learnt_anew() -> None:
     state = detector.begin()
     for item in windows[:50]:
         state, _ = detector.step(state, item, min_effect=0.05, direction="neither")
-    known = {name: value for name, value in state["known"].items() if name != "cost"}
+    known = state["known"] | {"version": 1}
     state, evidence = detector.step({**state, "known": known}, windows[50], min_effect=0.05, direction="neither")
 
     assert evidence.e_value is None
@@ -205,7 +204,7 @@ def test_an_estimated_level_is_integrated_out_of_both_sides() -> None:
 
     values = np.random.default_rng(4).normal(size=(1, R + 3))
     hours, none = hours_of(START) + np.arange(R + 3.0), np.zeros((1, R + 3))
-    found = log_evidence(values, none, hours, shift_ratios, burn_in=R, integrates_level=True)[0]
+    found = log_evidence(values, none, hours, SHIFTED, burn_in=R)[0]
     base = Baseline.learn(values[:, :R], none[:, :R], hours[:R])
     expected, spread = base.expectation(none, hours)
     assert (base.band[0], base.correlation[0] < 0.1) == (0, True)
@@ -219,11 +218,11 @@ def test_an_estimated_level_is_integrated_out_of_both_sides() -> None:
         return float(stats.t.pdf((u[place] - keep * level - shift) / scale, base.tails[0]))
 
     changed = quiet_level = 0.0
-    for level, prior in zip(away * base.level_error[0], stats.norm.pdf(away / 2), strict=True):
+    for level, prior in zip(away * base.level_error[0], stats.norm.pdf(away), strict=True):
         quiet_level += prior * math.prod(density(place, level, 0) for place in range(3))
         for start in range(3):
             for shift in SHIFTS:
-                one = math.exp(weights[start]) / len(SHIFTS) * prior
+                one = math.exp(weights[start]) / abs(shift) / (1 / abs(SHIFTS)).sum() * prior
                 for place in range(3):
                     jump = shift * (1 if place == start and base.correlation[0] > 0 else keep)
                     one *= density(place, level, jump if place >= start else 0)
