@@ -24,8 +24,10 @@ def title_of(measurement: Measurement, evidence: Evidence) -> str:
 def sentence_of(measurement: Measurement, evidence: Evidence) -> str:
     """Return the whole finding in one sentence: change, interval, n, place, time, and how sure it is."""
     estimate = measurement.estimate
-    low, high = estimate.low, estimate.high
-    interval = "no interval" if low is None or high is None else f"95% interval {_range(low, high, measurement.unit)}"
+    if estimate.low is None or estimate.high is None:
+        interval = f"no interval: {_plain(estimate.reason)}" if estimate.reason else "no interval"
+    else:
+        interval = f"95% interval {_range(estimate.low, estimate.high, measurement.unit)}"
     start = measurement.window.start
     return (
         f"{_plain(measurement.deployment)}: {_change(measurement, evidence)} ({interval}, n = {estimate.n:,})"

@@ -33,14 +33,15 @@ def test_a_rate_is_told_in_percent_with_interval_place_time_and_chance() -> None
 
 
 def test_a_segment_is_named_and_an_absent_interval_is_said() -> None:
-    """A group is named by its attribute and value; without interval the sentence says so."""
+    """A group is named by its attribute and value; without interval the sentence says why."""
     measured = replace(
         MEASURED, segment="group.age=old = wise", estimate=Estimate(value=0.5, n=12, reason="too few"), unit="words"
     )
     found = replace(FOUND, value=2.0, reference_value=471.2, e_value=1e9)
     assert sentence_of(measured, found) == (
-        "survey-gpt4: refusal rate fell from 471 words to 2 words (no interval, n = 12) where age is old = wise "
-        "at 12:00 UTC on 27 June 2023; the chance of this if nothing had changed is below 1 in 1,000,000."
+        "survey-gpt4: refusal rate fell from 471 words to 2 words (no interval: too few, n = 12) "
+        "where age is old = wise at 12:00 UTC on 27 June 2023; "
+        "the chance of this if nothing had changed is below 1 in 1,000,000."
     )
 
 
