@@ -9,6 +9,7 @@ from scipy import stats
 from benchmarks.alarms import detection, evidently, false_alarms, ours, reduce, rules, tasks
 from benchmarks.alarms.pools import blocks, walk_of_days
 from benchmarks.alarms.streams import Streams, iid_streams
+from benchmarks.alarms.workers import each
 from llmmon.detectors.e_benjamini_hochberg import reject
 from llmmon.detectors.reference_change import ReferenceChange
 from llmmon.metrics.drift.ks_distance import KsDistance
@@ -231,3 +232,9 @@ def test_iid_streams_are_the_same_for_the_same_seed():
     assert first.shape == (10, 50)
     assert (first.values == again.values).all()
     assert set(first.units) == {"rate", "level"}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_work_comes_back_in_the_order_of_its_arguments(jobs: int) -> None:
+    """In this process and in others alike."""
+    assert list(each(pow, [(2, 10), (3, 2), (5, 1)], jobs=jobs)) == [1024, 9, 5]

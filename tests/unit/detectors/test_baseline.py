@@ -180,6 +180,22 @@ def test_what_is_granted_is_told_by_no_window() -> None:
         assert np.median(weighed[error == 3.0]) >= 2
 
 
+def test_the_centre_is_the_likeliest_one_of_the_density_that_evidence_is_counted_with() -> None:
+    """Skewed values with ties: any other centre would give a small shift some evidence in every reference window."""
+    random = np.random.default_rng(11)
+    values = random.binomial(30, [[0.85], [0.98], [0.02]], size=(3, 24 * 28)) / 30
+    variances, hours = np.maximum(values * (1 - values), 0.01) / 30, hourly(28)
+    baseline = Baseline.learn(values, variances, hours)
+    expected, spread = baseline.expectation(variances, hours)
+    u = innovations((values - expected) / spread, baseline.correlation)
+
+    def likelihood(away: float) -> np.ndarray:
+        return baseline.log_density(u - (baseline.centre + away)[:, None]).sum(axis=1)
+
+    assert (likelihood(0) > likelihood(0.002)).all()
+    assert (likelihood(0) > likelihood(-0.002)).all()
+
+
 def test_a_baseline_survives_json() -> None:
     """What is stored in Postgres is the baseline, to the last digit."""
     random = np.random.default_rng(10)

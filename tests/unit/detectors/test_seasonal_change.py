@@ -64,6 +64,15 @@ def test_both_forms_give_the_same_evidence() -> None:
             assert found == pytest.approx(np.minimum(expected, LOG_LARGEST).tolist(), rel=1e-9, abs=1e-9)
 
 
+def test_weights_of_the_alternatives_add_up_to_one() -> None:
+    """Else the mixed evidence would be no e-value; a shift of half the size has twice the weight, either way."""
+    for alternatives in (SHIFTED, BoundedMean(burn_in=R).alternatives):
+        assert np.exp(alternatives.log_weights).sum() == pytest.approx(1)
+    weights = dict(zip(SHIFTS.tolist(), np.exp(SHIFTED.log_weights).tolist(), strict=True))
+    assert weights[0.5] == pytest.approx(2 * weights[1.0])
+    assert weights[-0.5] == weights[0.5]
+
+
 def test_state_is_json_and_does_not_grow() -> None:
     """After the reference every state has the same size, and going on from its JSON gives the same evidence."""
     detector, windows = SeasonalChange(burn_in=R), stream(quiet(20).tolist(), half_width=0.1)
