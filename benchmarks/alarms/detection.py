@@ -76,7 +76,7 @@ class Unchanged:
 
 @dataclass(frozen=True, kw_only=True)
 class Quiet:
-    """One deployment in which nothing changes: every rule's largest score, and whether llmmon alarms as shipped."""
+    """One deployment in which nothing changes: each rule's largest score, and whether llmmon's two monitors alarm."""
 
     largest: dict[str, float]
     is_alarmed: bool
@@ -100,20 +100,17 @@ def quiet_deployment(kind: str, plan: Plan, rules: Sequence[Rule]) -> Quiet:
     """Look at a deployment of the streams that tasks name `kind`."""
     task = next(task for task in catalogue.tasks() if task.unchanged == kind)
     streams = task.draw(plan)
-    largest = {
-        name: float(np.where(np.isnan(found), -np.inf, found).max())
-        for name, found in peer_scores(streams, rules).items()
-    }
     ours = evidence(streams)
-    own = {}
+    decisions = {}
     for name in _OWN:
         log_e, effect, smallest = ours.get(name, ours[OURS])
-        decision = decide(log_e, effect, min_effect=smallest)
-        own[name] = math.log(len(log_e)) + decision.worst
-    largest = own | largest
+        decisions[name] = len(log_e), decide(log_e, effect, min_effect=smallest)
+    largest = {name: math.log(n) + decision.worst for name, (n, decision) in decisions.items()}
+    for name, found in peer_scores(streams, rules).items():
+        largest[name] = float(np.where(np.isnan(found), -np.inf, found).max())
     told = ", ".join(f"{name} {score:.3g}" for name, score in largest.items())
     say(f"detection: unchanged {kind} seed {plan.seed}: largest scores {told}")
-    return Quiet(largest=largest, is_alarmed=decision.is_alarmed)
+    return Quiet(largest=largest, is_alarmed=decisions[OURS_TWO][1].is_alarmed)
 
 
 def _above(scores: list[float]) -> float:

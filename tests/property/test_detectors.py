@@ -150,7 +150,7 @@ def quiet_streams(kind: str, n_windows: int, seed: int) -> tuple[np.ndarray, np.
         day = np.sin(2 * np.pi * np.arange(n_windows) / 24) * (1 + (np.arange(n_windows) // 24 % 7 >= 5))
         return 4 * day + random.normal(size=shape) * (1.5 + day / 2), none
     if kind == "days":
-        level = np.repeat(random.normal(size=(180, n_windows // 24 + 1)), 24, axis=1)[:, :n_windows]
+        level = np.repeat(random.normal(size=(shape[0], n_windows // 24 + 1)), 24, axis=1)[:, :n_windows]
         return level + random.normal(size=shape), none
     if kind == "few events":  # most windows have none, and so the same value
         value = random.binomial(30, 0.02, size=shape) / 30
